@@ -1,0 +1,16 @@
+//! SIP, SDP, transactions, dialogs and the B2BUA call machine: sans-IO, with a thin tokio shell.
+
+pub mod b2bua;
+pub mod limits;
+pub mod net;
+pub mod ports;
+pub mod sdp;
+pub mod sip;
+pub mod transaction;
+pub mod transport;
+
+mod entropy;
+mod time;
+
+pub use entropy::Entropy;
+pub use time::{Clock, Instant, Now, SystemClock, UnixMillis};

@@ -1,0 +1,42 @@
+//! Policy: what shall be done with a request. Pure and synchronous.
+
+use crate::b2bua::plan::CallPlan;
+use crate::net::Network;
+use crate::sip::Message;
+use crate::transport::Flow;
+use std::fmt;
+use std::sync::Arc;
+
+/// An initial request, as the policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestFacts<'a> {
+    /// The request, free of defects.
+    pub message: &'a Message,
+    /// The way it came.
+    pub flow: &'a Flow,
+}
+
+/// Decides. One value for each configuration generation.
+pub trait PolicyEngine: Send + Sync {
+    /// Realms and listeners.
+    fn network(&self) -> &Arc<Network>;
+
+    /// What shall be done with a request that begins a call.
+    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan;
+}
+
+/// What header rules may look at besides the message they change.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleFacts<'a> {
+    /// The request that began the call.
+    pub request: RequestFacts<'a>,
+    /// The name of the trunk the call goes to, where it goes to one.
+    pub target: Option<&'a str>,
+}
+
+/// Header rules of a profile, compiled.
+pub trait MessageRules: Send + Sync + fmt::Debug {
+    /// Changes a message that is about to leave. Its dialog and transaction headers are not there yet:
+    /// From and To stand without tags, and keep what the rules make of them for the whole dialog.
+    fn apply(&self, facts: &RuleFacts<'_>, message: &mut Message);
+}

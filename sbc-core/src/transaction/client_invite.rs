@@ -1,0 +1,5 @@
+//! ClientInvite (see the brief).
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct ClientInvite;

@@ -1,0 +1,5 @@
+//! ClientNonInvite (see the brief).
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct ClientNonInvite;

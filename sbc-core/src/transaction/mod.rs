@@ -1,0 +1,15 @@
+//! The four transactions of RFC 3261 §17, with RFC 6026, and the set of them that one owner has.
+
+mod client_invite;
+mod client_non_invite;
+mod server_invite;
+mod server_non_invite;
+mod set;
+mod timers;
+
+pub use client_invite::ClientInvite;
+pub use client_non_invite::ClientNonInvite;
+pub use server_invite::ServerInvite;
+pub use server_non_invite::ServerNonInvite;
+pub use set::{Outcome, Residue, TransactionSet, TxId, TxOutput};
+pub use timers::{T1, T2, T4, TIMER_B, TIMER_D, TIMER_H, TIMER_M};

@@ -1,0 +1,5 @@
+//! ServerInvite (see the brief).
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct ServerInvite;

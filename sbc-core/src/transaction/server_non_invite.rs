@@ -1,0 +1,5 @@
+//! ServerNonInvite (see the brief).
+
+/// The machine.
+#[derive(Clone, Debug)]
+pub struct ServerNonInvite;

@@ -1,0 +1,105 @@
+//! Transports, flows and what travels on them. Pure data: the protocol layers name these too.
+
+use crate::net::ListenerId;
+use crate::sip::{Host, Message};
+use bytes::Bytes;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A SIP transport (RFC 3261 §18; TLS and WebSocket are not built yet).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Transport {
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+}
+
+impl Transport {
+    /// As in a Via: `UDP`.
+    #[must_use]
+    pub const fn via(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+
+    /// As in a URI's `transport` parameter: `udp`.
+    #[must_use]
+    pub const fn param(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+
+    /// From a `transport` parameter, without case.
+    #[must_use]
+    pub fn from_param(text: &str) -> Option<Self> {
+        match text {
+            t if t.eq_ignore_ascii_case("udp") => Some(Self::Udp),
+            t if t.eq_ignore_ascii_case("tcp") => Some(Self::Tcp),
+            _ => None,
+        }
+    }
+
+    /// Whether the transport itself retransmits (RFC 3261 §17.1.1.1).
+    #[must_use]
+    pub const fn is_reliable(self) -> bool {
+        matches!(self, Self::Tcp)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.param())
+    }
+}
+
+/// A stream connection of this process; never used again for another one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnectionId(pub u64);
+
+/// The way between one of our listeners and a peer's address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Flow {
+    /// The listener it came in by, or goes out by.
+    pub listener: ListenerId,
+    /// The transport.
+    pub transport: Transport,
+    /// The peer.
+    pub remote: SocketAddr,
+    /// The connection it came by. To send: that one if it is still there, else one to `remote`
+    /// (RFC 3261 §18.2.2); nothing: any connection of the listener's realm to `remote`, else a new one.
+    pub connection: Option<ConnectionId>,
+}
+
+/// Bytes to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// Which way.
+    pub flow: Flow,
+    /// One whole message.
+    pub bytes: Bytes,
+}
+
+/// A message that arrived.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The way it came; responses go back by it.
+    pub flow: Flow,
+    /// The message. On a request the topmost Via carries `received` and `rport` (RFC 3581 §4).
+    pub message: Message,
+}
+
+/// Where a request shall go before names are resolved: from a URI (RFC 3263 §4) or a Route.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Target {
+    /// Host of the URI, or its `maddr`.
+    pub host: Host,
+    /// The port; the transport's default where none was written.
+    pub port: u16,
+    /// The transport.
+    pub transport: Transport,
+}
