@@ -1,5 +1,7 @@
 //! Every bound of the crate, one line of reason each.
 
+use std::time::Duration;
+
 /// A UDP datagram cannot be larger.
 pub const DATAGRAM_BYTES: usize = 65_535;
 /// A message on a stream: same bound as a datagram, so that transports behave alike.
@@ -26,3 +28,41 @@ pub const LEG_TRANSACTIONS: usize = 16;
 pub const EARLY_DIALOGS: usize = 16;
 /// Recorders of one call.
 pub const RECORDERS: usize = 4;
+
+/// Accepted connections of one source (an IPv4 address, an IPv6 /64): a proxy farm behind one NAT
+/// fits, one host cannot take the table.
+pub const CONNECTIONS_PER_SOURCE: usize = 64;
+/// Accepted connections in all: 30 MB at rest, 640 MB for seconds if each withholds the end of a
+/// message of full size, and far below a usual `LimitNOFILE`.
+pub const CONNECTIONS_ACCEPTED: usize = 10_000;
+/// Connections that we opened: trunks, recorders, answers; counted apart so that strangers who
+/// fill the table of accepted ones do not cut us off from our peers.
+pub const CONNECTIONS_OPENED: usize = 4_096;
+/// Messages that wait for one connection: a busy trunk's second while a SYN is sent again.
+pub const CONNECTION_QUEUE: usize = 1_024;
+/// Bytes that wait for one connection: a peer that does not read costs no more than this.
+pub const CONNECTION_QUEUE_BYTES: usize = 1 << 20;
+/// Datagrams that wait for one socket whose send buffer is full.
+pub const SOCKET_QUEUE: usize = 1_024;
+/// Asked for as `SO_RCVBUF` of a UDP socket: a burst of 5,000 INVITEs while the reader is late.
+pub const SOCKET_RECEIVE_BYTES: usize = 4 << 20;
+/// `listen` backlog: the connections that arrive while accepting pauses.
+pub const LISTEN_BACKLOG: i32 = 1_024;
+/// To open a connection: beyond, the next target is the better use of the caller's patience.
+pub const CONNECT: Duration = Duration::from_secs(5);
+/// From the first byte of a message on a stream to its last: slow senders hold no memory.
+pub const STREAM_MESSAGE: Duration = Duration::from_secs(5);
+/// A connection on which nothing comes or goes; longer than the usual keep-alive of 90 to 110 s.
+pub const CONNECTION_IDLE: Duration = Duration::from_secs(120);
+/// Bytes wait and the peer takes none: below Timer B, so that the request can still go elsewhere.
+pub const CONNECTION_STALL: Duration = Duration::from_secs(10);
+/// To write what is queued when a connection or the process ends.
+pub const CONNECTION_FLUSH: Duration = Duration::from_secs(2);
+/// To let a peer read our last answer before its unread bytes turn our close into a reset.
+pub const CONNECTION_LINGER: Duration = Duration::from_secs(1);
+/// Pause after a failure to accept or receive that would repeat at once (no file descriptors).
+pub const SOCKET_PAUSE: Duration = Duration::from_millis(100);
+/// Names looked up at a time: each holds a thread until the system's resolver gives up.
+pub const LOOKUPS: usize = 32;
+/// To look up a name.
+pub const LOOKUP: Duration = Duration::from_secs(5);

@@ -71,7 +71,7 @@ pub struct Flow {
     /// The peer.
     pub remote: SocketAddr,
     /// The connection it came by. To send: that one if it is still there, else one to `remote`
-    /// (RFC 3261 §18.2.2); nothing: any connection of the listener's realm to `remote`, else a new one.
+    /// (RFC 3261 §18.2.2); nothing: any connection of that listener to `remote`, else a new one.
     pub connection: Option<ConnectionId>,
 }
 

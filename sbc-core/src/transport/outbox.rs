@@ -1,0 +1,119 @@
+//! What is to be sent, and the part of it that a stream connection is writing.
+
+use super::{Flow, Transmit};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use tokio::net::TcpStream;
+
+/// Messages written by one system call at most.
+const BATCH: usize = 16;
+
+/// A message and who wants to know if it cannot be sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// The caller's number.
+    pub(super) owner: u64,
+    /// The message and its way.
+    pub(super) transmit: Transmit,
+}
+
+impl Outgoing {
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        self.transmit.bytes.len()
+    }
+}
+
+/// One message, or an answer of the transport itself, that nobody waits for.
+#[derive(Debug)]
+struct Item {
+    bytes: Bytes,
+    owner: Option<(u64, Flow)>,
+}
+
+/// What was taken from a connection's queue and is not wholly written.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    items: VecDeque<Item>,
+    /// How much of the first is written.
+    written: usize,
+}
+
+/// What one attempt to write did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Written {
+    /// Bytes that the kernel took.
+    pub(super) bytes: usize,
+    /// Bytes of owned messages that are now wholly written.
+    pub(super) released: usize,
+}
+
+impl Outbox {
+    /// Whether all is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether a system call could not carry more.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() >= BATCH
+    }
+
+    /// Adds a message.
+    pub(super) fn push(&mut self, outgoing: Outgoing) {
+        self.items.push_back(Item {
+            bytes: outgoing.transmit.bytes,
+            owner: Some((outgoing.owner, outgoing.transmit.flow)),
+        });
+    }
+
+    /// Adds an answer of the transport itself.
+    pub(super) fn push_own(&mut self, bytes: Bytes) {
+        self.items.push_back(Item { bytes, owner: None });
+    }
+
+    /// Writes until all is written or the kernel takes no more.
+    pub(super) fn write(&mut self, stream: &TcpStream) -> io::Result<Written> {
+        let mut done = Written::default();
+        while !self.items.is_empty() {
+            let mut slices = [IoSlice::new(&[]); BATCH];
+            let mut skip = self.written;
+            for (slice, item) in slices.iter_mut().zip(&self.items) {
+                *slice = IoSlice::new(&item.bytes[skip..]);
+                skip = 0;
+            }
+            match stream.try_write_vectored(&slices) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    done.bytes += n;
+                    done.released += self.advance(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Drops `n` written bytes; says how many bytes of owned messages are done with.
+    fn advance(&mut self, n: usize) -> usize {
+        let mut released = 0;
+        self.written += n;
+        while let Some(first) = self.items.front() {
+            let len = first.bytes.len();
+            if self.written < len {
+                break;
+            }
+            self.written -= len;
+            released += if first.owner.is_some() { len } else { 0 };
+            self.items.pop_front();
+        }
+        released
+    }
+
+    /// The owners of what is not wholly written, in order.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (u64, Flow)> {
+        self.items.iter().filter_map(|item| item.owner)
+    }
+}
