@@ -1,0 +1,96 @@
+//! Documents that promise something are held to it.
+
+use crate::mask::words;
+use crate::none;
+use crate::tree::{read, rust};
+use std::collections::BTreeMap;
+
+const ARCHITECTURE_LINES: usize = 200;
+
+#[test]
+fn the_architecture_page_stays_short() {
+    let lines = read("docs/ARCHITECTURE.md").lines().count();
+    assert!(
+        lines <= ARCHITECTURE_LINES,
+        "{lines} lines, at most {ARCHITECTURE_LINES}"
+    );
+}
+
+/// `docs/features.md` is a table `| feature | state | test |`; the last column names tests as
+/// `` `path::function` ``, several with a comma. A path with a `/` is the file of the test.
+#[test]
+fn every_feature_names_a_test_that_exists() {
+    let tests = tests();
+    let mut breaches = Vec::new();
+    for (number, cells) in table(read("docs/features.md")) {
+        let place = format!("docs/features.md:{number}");
+        let [feature, state, named] = cells.as_slice() else {
+            breaches.push(format!("{place}: {} columns, not 3", cells.len()));
+            continue;
+        };
+        if state.is_empty() || named.is_empty() {
+            breaches.push(format!("{place}: \"{feature}\" has no state or no test"));
+        }
+        for name in named.split(',').map(|name| name.trim().trim_matches('`')) {
+            let (path, function) = name.rsplit_once("::").unwrap_or(("", name));
+            match tests.get(function) {
+                None => breaches.push(format!("{place}: there is no test {function}")),
+                Some(found) if path.contains('/') && !found.contains(&path) => {
+                    breaches.push(format!("{place}: {function} is in {}", found.join(", ")));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    none(&breaches);
+}
+
+/// The rows of all tables of a page, without their headings: line number and cells.
+pub(crate) fn table(page: &str) -> Vec<(usize, Vec<&str>)> {
+    let lines: Vec<&str> = page.lines().map(str::trim).collect();
+    let is_rule = |line: &str| line.starts_with('|') && line.chars().all(|c| "|-: ".contains(c));
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(at, line)| {
+            let heading = lines.get(at + 1).is_some_and(|next| is_rule(next));
+            line.starts_with('|') && !is_rule(line) && !heading
+        })
+        .map(|(at, line)| {
+            let inner = line.trim_start_matches('|');
+            let inner = inner.strip_suffix('|').unwrap_or(inner);
+            (at + 1, inner.split(" | ").map(str::trim).collect())
+        })
+        .collect()
+}
+
+/// Names of all test functions, and the files that hold them.
+fn tests() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut tests: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in rust() {
+        for at in words(&file.code, "test").filter(|&at| is_attribute(&file.code, at)) {
+            let Some((_, after)) = file.code[at..].split_once("fn ") else {
+                continue;
+            };
+            let end = after
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(0);
+            tests.entry(&after[..end]).or_default().push(&file.path);
+        }
+    }
+    tests
+}
+
+/// Whether the `test` at `at` is that of `#[test]` or `#[tokio::test(..)]`.
+fn is_attribute(code: &str, at: usize) -> bool {
+    let before = code[..at].strip_suffix("tokio::").unwrap_or(&code[..at]);
+    let after = code[at + "test".len()..].bytes().next();
+    before.ends_with("#[") && matches!(after, Some(b']' | b'('))
+}
+
+#[test]
+fn a_table_gives_its_rows_without_heading_and_rule() {
+    let page = "text\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
+    assert_eq!(table(page), [(5, vec!["1", "2"])]);
+    assert!(tests()["a_table_gives_its_rows_without_heading_and_rule"].len() == 1);
+}
