@@ -5,8 +5,14 @@
 //! recording session and has its streams written to files. Both are sans-IO, except that the server
 //! writes its small description files itself.
 
+mod client;
+mod description;
 pub mod limits;
 pub mod metadata;
+mod server;
+
+pub use client::SiprecRecorder;
+pub use server::RecordingServer;
 
 /// Text from the wire as it may stand in a complaint or an event: bounded, without control characters.
 pub(crate) fn quoted(text: &str) -> String {

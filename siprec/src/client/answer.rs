@@ -104,7 +104,7 @@ impl Taken {
             line.stream.codecs.iter().find(|c| {
                 is_media(c) && payload_types.iter().any(|(pt, _)| *pt == c.payload_type)
             })?;
-        self.wants_media.then_some( Fork {
+        self.wants_media.then_some(Fork {
             clock_rate: media.clock_rate,
             payload_types,
             cname,

@@ -1,0 +1,187 @@
+//! The folder of one recording.
+//!
+//! | file | what |
+//! |---|---|
+//! | `stream-<n>.wav` | the stream of the m-line at position n, counted from 1; written by the media plane |
+//! | `metadata-<nnnn>.xml` | every metadata document, as received |
+//! | `recording.json` | what is known of the recording: [`Sheet`] |
+//!
+//! All names are ours: nothing from the wire is ever part of a path. The small files are written beside
+//! their place and renamed, so that a reader never sees half of one.
+
+use sbc_core::{Entropy, Now};
+use serde::Serialize;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The version of the shape of `recording.json`.
+const SHEET_VERSION: u32 = 1;
+
+/// `recording.json`.
+#[derive(Serialize, Debug)]
+pub(super) struct Sheet<'a> {
+    version: u32,
+    /// The folder's name.
+    id: &'a str,
+    pub(super) state: Progress,
+    /// The moment of our 2xx, and of the first sample of every stream that it accepted.
+    pub(super) started: String,
+    pub(super) ended: Option<String>,
+    pub(super) recording_session: Dialog<'a>,
+    pub(super) streams: Vec<StreamEntry<'a>>,
+    pub(super) participants: Vec<ParticipantEntry<'a>>,
+    pub(super) sessions: Vec<SessionEntry<'a>>,
+    pub(super) metadata: &'a [MetadataEntry],
+    pub(super) complaints: &'a [String],
+}
+
+/// Whether a recording goes on.
+#[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Progress {
+    Recording,
+    Complete,
+}
+
+/// The dialog with the recording client.
+#[derive(Serialize, Debug)]
+pub(super) struct Dialog<'a> {
+    pub(super) call_id: &'a str,
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+}
+
+#[derive(Serialize, Debug)]
+pub(super) struct StreamEntry<'a> {
+    /// Position of the m-line, from 1.
+    pub(super) n: usize,
+    pub(super) file: String,
+    pub(super) started: String,
+    pub(super) label: Option<&'a str>,
+    pub(super) codecs: &'a [String],
+    /// Ids of those who spoke in it, in the order in which metadata named them.
+    pub(super) participants: Vec<&'a str>,
+    /// When the client had switched the stream off.
+    pub(super) gaps: &'a [Gap],
+    /// Why the file ends early, where it does.
+    pub(super) error: Option<&'a str>,
+}
+
+#[derive(Serialize, Debug)]
+pub(super) struct Gap {
+    pub(super) from: String,
+    pub(super) to: Option<String>,
+}
+
+#[derive(Serialize, Debug)]
+pub(super) struct ParticipantEntry<'a> {
+    pub(super) id: &'a str,
+    pub(super) aor: &'a str,
+    pub(super) name: &'a str,
+}
+
+#[derive(Serialize, Debug)]
+pub(super) struct SessionEntry<'a> {
+    pub(super) id: &'a str,
+    pub(super) sip_session_ids: &'a [String],
+    pub(super) call_id: Option<&'a str>,
+    pub(super) start_time: Option<&'a str>,
+    pub(super) stop_time: Option<&'a str>,
+}
+
+#[derive(Serialize, Debug)]
+pub(super) struct MetadataEntry {
+    pub(super) file: String,
+    pub(super) received: String,
+}
+
+impl<'a> Sheet<'a> {
+    /// A sheet of a recording that has just begun.
+    pub(super) fn new(folder: &'a Folder, started: String, dialog: Dialog<'a>) -> Self {
+        Self {
+            version: SHEET_VERSION,
+            id: &folder.id,
+            state: Progress::Recording,
+            started,
+            ended: None,
+            recording_session: dialog,
+            streams: Vec::new(),
+            participants: Vec::new(),
+            sessions: Vec::new(),
+            metadata: &[],
+            complaints: &[],
+        }
+    }
+}
+
+/// Makes `dir` where it is missing, and tries whether a file can be made in it.
+pub(super) fn probe(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let file = dir.join(".sbc-probe");
+    fs::write(&file, b"")?;
+    fs::remove_file(file)
+}
+
+/// The folder of a recording.
+#[derive(Debug)]
+pub(super) struct Folder {
+    id: String,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A new one below `dir`, named by the time and at random.
+    pub(super) fn create(dir: &Path, now: Now, entropy: &mut Entropy) -> io::Result<Self> {
+        let time: String = now
+            .unix
+            .rfc3339()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        let id = format!("{time}-{}", entropy.token(12));
+        let path = dir.join(&id);
+        fs::create_dir(&path)?;
+        Ok(Self { id, path })
+    }
+
+    /// The recording's id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name of the file of the m-line at position `n`, counted from 1.
+    pub(super) fn stream_name(n: usize) -> String {
+        format!("stream-{n}.wav")
+    }
+
+    /// Its path.
+    pub(super) fn stream_path(&self, n: usize) -> PathBuf {
+        self.path.join(Self::stream_name(n))
+    }
+
+    /// Keeps a metadata document, the first being number 1; gives its name.
+    pub(super) fn keep_metadata(&self, n: usize, document: &[u8]) -> io::Result<String> {
+        let name = format!("metadata-{n:04}.xml");
+        self.replace(&name, document)?;
+        Ok(name)
+    }
+
+    /// Writes `recording.json`.
+    pub(super) fn keep_sheet(&self, sheet: &Sheet<'_>) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(sheet)?;
+        text.push(b'\n');
+        self.replace("recording.json", &text)
+    }
+
+    /// Removes a folder in which nothing was written.
+    pub(super) fn discard(self) -> io::Result<()> {
+        fs::remove_dir(self.path)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.path.join(format!(".{name}.part"));
+        fs::write(&beside, bytes)?;
+        fs::rename(beside, self.path.join(name))
+    }
+}
