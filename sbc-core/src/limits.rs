@@ -22,8 +22,10 @@ pub const SDP_MEDIA: usize = 64;
 pub const SDP_LINES: usize = 2_048;
 /// Messages that wait for one call; beyond: dropped on UDP, 503 on streams.
 pub const CALL_MAILBOX: usize = 64;
-/// Transactions of one leg at a time: an attacker must not grow a dialog.
+/// Unanswered requests of one leg at a time: an attacker must not grow a dialog.
 pub const LEG_TRANSACTIONS: usize = 16;
+/// Answered transactions of one leg that wait for retransmissions: six seconds of digits by INFO.
+pub const LEG_LINGERING: usize = 64;
 /// Early dialogs of one outgoing INVITE (forking upstream proxies).
 pub const EARLY_DIALOGS: usize = 16;
 /// Recorders of one call.
