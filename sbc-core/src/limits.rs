@@ -10,8 +10,8 @@ pub const STREAM_MESSAGE_BYTES: usize = 65_535;
 pub const HEADER_LINE_BYTES: usize = 8_192;
 /// Header lines of a message.
 pub const HEADERS: usize = 128;
-/// Via values of a message: Max-Forwards starts at 70, real chains have fewer than ten.
-pub const VIAS: usize = 32;
+/// Via values of a message: Max-Forwards starts at 70, so no real chain is longer (RFC 4475 has 34).
+pub const VIAS: usize = 70;
 /// Leaf parts of a multipart body.
 pub const BODY_PARTS: usize = 16;
 /// Nested multiparts.
@@ -22,8 +22,10 @@ pub const SDP_MEDIA: usize = 64;
 pub const SDP_LINES: usize = 2_048;
 /// Messages that wait for one call; beyond: dropped on UDP, 503 on streams.
 pub const CALL_MAILBOX: usize = 64;
-/// Transactions of one leg at a time: an attacker must not grow a dialog.
+/// Unanswered requests of one leg at a time: an attacker must not grow a dialog.
 pub const LEG_TRANSACTIONS: usize = 16;
+/// Answered transactions of one leg that wait for retransmissions: six seconds of digits by INFO.
+pub const LEG_LINGERING: usize = 64;
 /// Early dialogs of one outgoing INVITE (forking upstream proxies).
 pub const EARLY_DIALOGS: usize = 16;
 /// Recorders of one call.

@@ -1,6 +1,10 @@
 //! The wire message.
 
-use super::{HeaderName, Method, NameAddr, Part, StatusCode, UriError, Via};
+use super::index::{Core, Slot, Start};
+use super::{
+    Defect, Disposition, HeaderName, Method, MultipartError, NameAddr, Part, StatusCode, UriError,
+    Via, text,
+};
 use bytes::Bytes;
 
 /// The first line.
@@ -31,45 +35,6 @@ pub struct CSeq<'a> {
     pub method: &'a Method,
 }
 
-/// What is wrong with a message that could otherwise be read. Each knows the status that refuses it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Defect {
-    /// A header that RFC 3261 §8.1.1 demands is not there.
-    Missing(HeaderName),
-    /// A header that may stand once stands twice with different values.
-    Twice(HeaderName),
-    /// A header of the five that are always read breaks its grammar.
-    Malformed(HeaderName),
-    /// The Request-URI breaks its grammar.
-    RequestUri,
-    /// The method of CSeq is not that of the request line.
-    CSeqMethod,
-    /// Content-Length is larger than what came, or no number.
-    ContentLength,
-    /// A line without colon, or a name that is no token.
-    HeaderLine,
-    /// A header's value is not UTF-8; it is there in raw form only.
-    NotUtf8(HeaderName),
-    /// A version other than SIP/2.0 (505).
-    Version,
-    /// A control character (NUL, bare CR) in a header.
-    ControlCharacter,
-}
-
-impl Defect {
-    /// The status that refuses a request with this defect, and text for its reason phrase.
-    #[must_use]
-    pub fn refusal(&self) -> (StatusCode, &'static str) {
-        unimplemented!()
-    }
-}
-
-/// A value that must not go on the wire: it holds CR, LF or NUL.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a header value must not hold CR, LF or NUL")]
-pub struct InvalidValue;
-
 /// A header line.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderRef<'a> {
@@ -95,99 +60,117 @@ impl<'a> HeaderRef<'a> {
 /// broken or missing, their views give nothing and [`Message::defects`] says why.
 #[derive(Clone, Debug)]
 pub struct Message {
-    _base: Bytes,
+    /// What came: the head, and of a datagram the body too. Empty for a message of ours.
+    pub(super) base: Bytes,
+    /// Where the head ends in `base`.
+    pub(super) head_len: usize,
+    /// Text of edits and of headers that had to be unfolded.
+    pub(super) extra: Vec<u8>,
+    pub(super) start: Start,
+    pub(super) slots: Vec<Slot>,
+    pub(super) body: Body,
+    pub(super) core: Core,
+    /// How many Via values there are.
+    pub(super) vias: usize,
+    pub(super) defects: Vec<Defect>,
+    /// It is no longer what came, or never came.
+    pub(super) edited: bool,
+}
+
+/// Where the body is.
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// Behind the head, so many bytes.
+    InBase {
+        len: usize,
+    },
+    Own(Bytes),
 }
 
 impl Message {
-    /// A request without headers.
-    #[must_use]
-    pub fn request(_method: Method, _uri: &str) -> Self {
-        unimplemented!()
-    }
-
-    /// A response without headers. CR, LF and NUL in `reason` become blanks.
-    #[must_use]
-    pub fn response(_status: StatusCode, _reason: &str) -> Self {
-        unimplemented!()
-    }
-
-    /// A response to `request`: every Via, From, To (with `to_tag` where it had none), Call-ID,
-    /// CSeq, copied in this order (RFC 3261 §8.2.6.2), and on a 100 the Timestamp.
-    /// Via carries what RFC 3581 §4 wants if [`Message::stamp_received`] was called on the request.
-    #[must_use]
-    pub fn reply_to(
-        _request: &Self,
-        _status: StatusCode,
-        _reason: &str,
-        _to_tag: Option<&str>,
-    ) -> Self {
-        unimplemented!()
-    }
-
     /// The first line.
     #[must_use]
     pub fn start(&self) -> StartLine<'_> {
-        unimplemented!()
+        match &self.start {
+            Start::Request { method, uri } => StartLine::Request {
+                method,
+                uri: self.text(*uri).unwrap_or_default(),
+            },
+            Start::Response { status, reason } => StartLine::Response {
+                status: *status,
+                reason: self.text(*reason).unwrap_or_default(),
+            },
+        }
     }
 
     /// Whether it is a request.
     #[must_use]
     pub fn is_request(&self) -> bool {
-        unimplemented!()
+        matches!(self.start, Start::Request { .. })
     }
 
     /// The method of a request; of a response, that of its CSeq.
     #[must_use]
     pub fn method(&self) -> Option<&Method> {
-        unimplemented!()
+        match &self.start {
+            Start::Request { method, .. } => Some(method),
+            Start::Response { .. } => self.core.cseq.as_ref().map(|(_, method)| method),
+        }
     }
 
     /// The Request-URI as written; empty for a response.
     #[must_use]
     pub fn request_uri(&self) -> &str {
-        unimplemented!()
+        match self.start() {
+            StartLine::Request { uri, .. } => uri,
+            StartLine::Response { .. } => "",
+        }
     }
 
     /// The status of a response.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        unimplemented!()
+        match self.start {
+            Start::Request { .. } => None,
+            Start::Response { status, .. } => Some(status),
+        }
     }
 
     /// What is wrong with it.
     #[must_use]
     pub fn defects(&self) -> &[Defect] {
-        unimplemented!()
+        &self.defects
     }
 
     /// The topmost Via.
     #[must_use]
     pub fn via(&self) -> Option<Via<'_>> {
-        unimplemented!()
+        let line = self.text(self.first(&HeaderName::Via)?)?;
+        Via::parse(text::list(line).next()?).ok()
     }
 
     /// The branch of the topmost Via; nothing where it has none.
     #[must_use]
     pub fn branch(&self) -> Option<&str> {
-        unimplemented!()
+        self.text(self.core.branch?)
     }
 
     /// The Call-ID.
     #[must_use]
     pub fn call_id(&self) -> Option<&str> {
-        unimplemented!()
+        self.text(self.core.call_id?)
     }
 
     /// The tag of From.
     #[must_use]
     pub fn from_tag(&self) -> Option<&str> {
-        unimplemented!()
+        self.text(self.core.from_tag?)
     }
 
     /// The tag of To.
     #[must_use]
     pub fn to_tag(&self) -> Option<&str> {
-        unimplemented!()
+        self.text(self.core.to_tag?)
     }
 
     /// From.
@@ -195,7 +178,7 @@ impl Message {
     /// # Errors
     /// Where it is missing or broken.
     pub fn from(&self) -> Result<NameAddr, UriError> {
-        unimplemented!()
+        self.party(&HeaderName::From)
     }
 
     /// To.
@@ -203,36 +186,40 @@ impl Message {
     /// # Errors
     /// Where it is missing or broken.
     pub fn to(&self) -> Result<NameAddr, UriError> {
-        unimplemented!()
+        self.party(&HeaderName::To)
     }
 
     /// The first Contact.
     #[must_use]
     pub fn contact(&self) -> Option<NameAddr> {
-        unimplemented!()
+        NameAddr::parse(self.header_values(&HeaderName::Contact).next()?).ok()
     }
 
     /// CSeq.
     #[must_use]
     pub fn cseq(&self) -> Option<CSeq<'_>> {
-        unimplemented!()
+        let (number, method) = self.core.cseq.as_ref()?;
+        Some(CSeq {
+            number: *number,
+            method,
+        })
     }
 
     /// Max-Forwards; nothing where it is missing or no number.
     #[must_use]
     pub fn max_forwards(&self) -> Option<u32> {
-        unimplemented!()
+        text::number(self.header(&HeaderName::MaxForwards)?)
     }
 
     /// The value of the first header of this name that is text.
     #[must_use]
-    pub fn header(&self, _name: &HeaderName) -> Option<&str> {
-        unimplemented!()
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.slots_of(name).find_map(|slot| self.text(slot.value))
     }
 
     /// The values of every line of this name, in order; a line may hold a comma list.
-    pub fn header_lines<'a>(&'a self, _name: &'a HeaderName) -> impl Iterator<Item = &'a str> {
-        std::iter::empty()
+    pub fn header_lines<'a>(&'a self, name: &'a HeaderName) -> impl Iterator<Item = &'a str> {
+        self.slots_of(name).filter_map(|slot| self.text(slot.value))
     }
 
     /// The values of this name, in order, comma lists split.
@@ -242,7 +229,11 @@ impl Message {
 
     /// Every header line, in order.
     pub fn headers(&self) -> impl Iterator<Item = HeaderRef<'_>> {
-        std::iter::empty()
+        self.slots.iter().map(|slot| HeaderRef {
+            name: &slot.name,
+            written: self.written(slot),
+            raw: self.bytes(slot.value),
+        })
     }
 
     /// Whether a comma list of tokens (Require, Supported, Allow) holds `token`, without case.
@@ -252,71 +243,50 @@ impl Message {
             .any(|t| t.eq_ignore_ascii_case(token))
     }
 
-    /// Adds a header behind all others.
-    ///
-    /// # Errors
-    /// CR, LF or NUL in the value (or in the name).
-    pub fn push(&mut self, _name: HeaderName, _value: &str) -> Result<(), InvalidValue> {
-        unimplemented!()
-    }
-
-    /// Adds a header before all others (Via).
-    ///
-    /// # Errors
-    /// CR, LF or NUL in the value.
-    pub fn push_front(&mut self, _name: HeaderName, _value: &str) -> Result<(), InvalidValue> {
-        unimplemented!()
-    }
-
-    /// Replaces every line of this name by one, at the place of the first; adds it where none was.
-    ///
-    /// # Errors
-    /// CR, LF or NUL in the value.
-    pub fn set(&mut self, _name: HeaderName, _value: &str) -> Result<(), InvalidValue> {
-        unimplemented!()
-    }
-
-    /// Removes every line of this name; true if there was one.
-    pub fn remove(&mut self, _name: &HeaderName) -> bool {
-        unimplemented!()
-    }
-
-    /// Copies a header line of `other`, byte for byte.
-    pub fn push_copy(&mut self, _line: HeaderRef<'_>) {
-        unimplemented!()
-    }
-
     /// The body, empty where there is none.
     #[must_use]
     pub fn body(&self) -> Bytes {
-        unimplemented!()
-    }
-
-    /// Sets body and Content-Type. An empty body with an empty type removes both.
-    ///
-    /// # Errors
-    /// CR, LF or NUL in the type.
-    pub fn set_body(&mut self, _content_type: &str, _body: Bytes) -> Result<(), InvalidValue> {
-        unimplemented!()
+        match &self.body {
+            Body::InBase { len } => self.base.slice(self.head_len..self.head_len + len),
+            Body::Own(body) => body.clone(),
+        }
     }
 
     /// The leaf parts of the body (one for a plain body, none for an empty one).
     ///
     /// # Errors
     /// See [`super::parse_multipart`].
-    pub fn parts(&self) -> Result<Vec<Part>, super::MultipartError> {
-        unimplemented!()
+    pub fn parts(&self) -> Result<Vec<Part>, MultipartError> {
+        let body = self.body();
+        if body.is_empty() {
+            return Ok(Vec::new());
+        }
+        let content_type = self.header(&HeaderName::ContentType).unwrap_or_default();
+        let mut parts = super::parse_multipart(content_type, &body)?;
+        if !super::body::is_multipart(content_type)
+            && let (Some(part), Some(written)) = (
+                parts.first_mut(),
+                self.header(&HeaderName::ContentDisposition),
+            )
+        {
+            part.disposition = Disposition::parse(written);
+        }
+        Ok(parts)
     }
 
     /// The SDP of the body: the `application/sdp` body, or the first such part of a multipart.
     #[must_use]
     pub fn sdp(&self) -> Option<Bytes> {
-        unimplemented!()
+        let mut parts = self.parts().ok()?.into_iter();
+        parts
+            .find(|part| part.is("application/sdp"))
+            .map(|part| part.body)
     }
 
-    /// Notes on the topmost Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4):
-    /// `received` where the host differs or `rport` was asked for, `rport` with its value where asked for.
-    pub fn stamp_received(&mut self, _source: std::net::SocketAddr) {
-        unimplemented!()
+    fn party(&self, name: &HeaderName) -> Result<NameAddr, UriError> {
+        NameAddr::parse(
+            self.header(name)
+                .ok_or(UriError("there is no such header"))?,
+        )
     }
 }

@@ -5,24 +5,37 @@
 //! headers that can be read, so that a refusal can still be built (RFC 4475 §3).
 
 mod body;
+mod defect;
+mod edit;
+mod framer;
 mod headers;
 mod ids;
+mod index;
+mod lines;
 mod message;
 mod method;
 mod name_addr;
 mod parse;
 mod status;
+mod text;
 mod uri;
+mod uri_eq;
 mod via;
 mod write;
 
 pub use body::{Disposition, MultipartError, MultipartWriter, Part, parse_multipart};
+pub use defect::Defect;
+pub use edit::InvalidValue;
+pub use framer::{Framed, Framer};
 pub use headers::HeaderName;
 pub use ids::{new_branch, new_call_id, new_tag};
-pub use message::{CSeq, Defect, HeaderRef, InvalidValue, Message, StartLine};
+pub use message::{CSeq, HeaderRef, Message, StartLine};
 pub use method::Method;
 pub use name_addr::{NameAddr, split_list};
-pub use parse::{Framed, Framer, ParseError};
+pub use parse::ParseError;
 pub use status::StatusCode;
 pub use uri::{Host, Scheme, Uri, UriError};
 pub use via::{Via, ViaError};
+
+#[cfg(test)]
+mod tests;

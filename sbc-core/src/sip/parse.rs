@@ -1,7 +1,14 @@
-//! From bytes to a message: datagrams and streams (RFC 3261 §7.5, §18.3).
+//! From bytes to a message (RFC 3261 §7). One pass over the lines; nothing is copied but what was
+//! folded. Streams are cut in [`super::Framer`] and read by the same code.
 
-use super::Message;
-use bytes::Bytes;
+use super::index::{Core, FIVE, Slot, Span, Start};
+use super::lines::{self, Line};
+use super::message::Body;
+use super::uri::{Kind, UriParts};
+use super::{Defect, HeaderName, Message, Method, StatusCode, text};
+use crate::limits;
+use bytes::{Buf, Bytes};
+use std::borrow::Cow;
 
 /// Why no message could be made at all. What can be answered is a [`Message`] with defects instead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -18,6 +25,9 @@ pub enum ParseError {
     /// No empty line behind the headers.
     #[error("the headers have no end")]
     Truncated,
+    /// A stream where the end of the message cannot be known (RFC 3261 §18.3).
+    #[error("the stream cannot be cut into messages: {0}")]
+    Framing(&'static str),
 }
 
 impl Message {
@@ -26,61 +36,333 @@ impl Message {
     ///
     /// # Errors
     /// Where there is nothing that could be answered.
-    pub fn parse_datagram(_datagram: Bytes) -> Result<Self, ParseError> {
-        unimplemented!()
+    pub fn parse_datagram(mut datagram: Bytes) -> Result<Self, ParseError> {
+        if datagram.len() > limits::DATAGRAM_BYTES {
+            return Err(ParseError::Limit("bytes of a datagram"));
+        }
+        // §7.5: empty lines before the first line are ignored.
+        let lead = datagram
+            .iter()
+            .take_while(|b| matches!(b, b'\r' | b'\n'))
+            .count();
+        datagram.advance(lead);
+        if datagram.is_empty() {
+            return Err(ParseError::KeepAlive);
+        }
+        let Head {
+            mut message,
+            length,
+            ..
+        } = parse_head(datagram)?;
+        let rest = message.base.len() - message.head_len;
+        let len = match length {
+            Length::Is(len) if len > rest => {
+                message.accuse(Defect::ContentLength);
+                rest
+            }
+            Length::Is(len) => len,
+            Length::None | Length::Bad => rest,
+        };
+        message.body = Body::InBase { len };
+        Ok(message)
     }
 }
 
-/// What came out of a stream.
-#[derive(Debug)]
-pub enum Framed {
-    /// One message.
-    Message(Message),
-    /// A double CRLF, to be answered with one CRLF (RFC 5626 §4.4.1).
-    Ping,
-    /// The single CRLF that answers ours.
-    Pong,
+/// What the Content-Length lines say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Length {
+    None,
+    Is(usize),
+    /// No number, or two different ones: the message has a defect that says so.
+    Bad,
 }
 
-/// Cuts a stream into messages by Content-Length. After an error the stream cannot be read on:
-/// never resynchronised by guess; the owner answers 400 where `Framer::broken` has a message, and closes.
-#[derive(Debug, Default)]
-pub struct Framer {
-    _buf: Vec<u8>,
+/// A message whose body is still to be found.
+pub(super) struct Head {
+    pub(super) message: Message,
+    pub(super) length: Length,
+    /// Some line ends with a bare LF.
+    pub(super) bare_lf: bool,
 }
 
-impl Framer {
-    /// With the bounds of `limits`.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+/// Reads first line and headers.
+pub(super) fn parse_head(base: Bytes) -> Result<Head, ParseError> {
+    let mut reader = Reader::new(&base);
+    let first = lines::physical(&base, 0).ok_or(ParseError::Truncated)?;
+    let start = reader.start_line(first)?;
+    let head_len = reader.headers(first.next)?;
+    let Reader {
+        extra,
+        slots,
+        defects,
+        length,
+        bare_lf,
+        contact,
+        ..
+    } = reader;
+    let mut message = Message {
+        head_len,
+        extra,
+        start,
+        slots,
+        body: Body::InBase { len: 0 },
+        core: Core::default(),
+        vias: 0,
+        defects,
+        edited: false,
+        base,
+    };
+    for name in &FIVE {
+        message.read_core(name);
+    }
+    if contact {
+        message.read_core(&HeaderName::Contact);
+    }
+    if message.vias > limits::VIAS {
+        return Err(ParseError::Limit("Via values"));
+    }
+    Ok(Head {
+        message,
+        length,
+        bare_lf,
+    })
+}
+
+/// Whether a whole first line begins a SIP message; for streams whose headers are still coming.
+pub(super) fn is_start_line(line: &[u8]) -> bool {
+    let mut reader = Reader::new(line);
+    lines::physical(line, 0).is_some_and(|first| reader.start_line(first).is_ok())
+}
+
+/// Header lines of a usual INVITE; more of them cost one more allocation.
+const USUAL_HEADERS: usize = 32;
+
+struct Reader<'a> {
+    base: &'a [u8],
+    extra: Vec<u8>,
+    slots: Vec<Slot>,
+    defects: Vec<Defect>,
+    length: Length,
+    bare_lf: bool,
+    contact: bool,
+    /// For each header that may stand once: one more than the slot of its first line.
+    seen: [u8; HeaderName::SINGLES],
+}
+
+impl<'a> Reader<'a> {
+    const fn new(base: &'a [u8]) -> Self {
+        Self {
+            base,
+            extra: Vec::new(),
+            slots: Vec::new(),
+            defects: Vec::new(),
+            length: Length::None,
+            bare_lf: false,
+            contact: false,
+            seen: [0; HeaderName::SINGLES],
+        }
     }
 
-    /// Takes bytes as they came.
-    pub fn push(&mut self, _bytes: &[u8]) {
-        unimplemented!()
+    fn accuse(&mut self, defect: Defect) {
+        if !self.defects.contains(&defect) {
+            self.defects.push(defect);
+        }
     }
 
-    /// The next whole message.
-    ///
-    /// # Errors
-    /// Over a limit, no start line, Content-Length missing, negative, twice with other values.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "a stream of results, not an iterator"
-    )]
-    pub fn next(&mut self) -> Result<Option<Framed>, ParseError> {
-        unimplemented!()
+    fn start_line(&mut self, line: Line) -> Result<Start, ParseError> {
+        if line.end > limits::HEADER_LINE_BYTES {
+            return Err(ParseError::Limit("bytes of the first line"));
+        }
+        self.bare_lf |= line.bare_lf;
+        let raw: &'a [u8] = &self.base[..line.end];
+        let utf8 = std::str::from_utf8(raw).is_ok();
+        let mut whole = String::from_utf8_lossy(raw);
+        if line.control {
+            self.accuse(Defect::ControlCharacter);
+            whole = Cow::Owned(text::one_line(&whole));
+        }
+        let trimmed = text::trim(&whole);
+        if let Some(rest) = text::strip_word(trimmed, "SIP/") {
+            return self.status_line(rest);
+        }
+        // RFC 4475 §3.1.2.9 and .10: blanks around the parts are repaired, those inside the URI
+        // are not.
+        let (method, rest) = trimmed
+            .split_once([' ', '\t'])
+            .ok_or(ParseError::StartLine)?;
+        let (uri, version) = rest.rsplit_once([' ', '\t']).ok_or(ParseError::StartLine)?;
+        let version = text::strip_word(version, "SIP/").ok_or(ParseError::StartLine)?;
+        self.version(version)?;
+        if !text::is_token(method.as_bytes()) {
+            return Err(ParseError::StartLine);
+        }
+        let uri = text::trim(uri);
+        let sound = UriParts::scan(uri).is_ok_and(|parts| {
+            matches!(parts.kind, Kind::Tel | Kind::Other) || parts.headers.is_empty()
+        });
+        if !sound || !utf8 {
+            self.accuse(Defect::RequestUri);
+        }
+        Ok(Start::Request {
+            method: Method::parse(method),
+            uri: self.keep(uri),
+        })
     }
 
-    /// After an error: the headers as far as they can be read, to answer 400 with.
-    pub fn broken(&mut self) -> Option<Message> {
-        unimplemented!()
+    fn status_line(&mut self, rest: &str) -> Result<Start, ParseError> {
+        let (version, rest) = rest.split_once([' ', '\t']).ok_or(ParseError::StartLine)?;
+        self.version(version)?;
+        let rest = text::trim(rest);
+        let (code, reason) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        let status = (code.len() == 3)
+            .then(|| text::number(code))
+            .flatten()
+            .and_then(|code| u16::try_from(code).ok())
+            .and_then(StatusCode::new)
+            .ok_or(ParseError::StartLine)?;
+        Ok(Start::Response {
+            status,
+            reason: self.keep(text::trim(reason)),
+        })
     }
 
-    /// True while the start of a message waits for its rest.
-    #[must_use]
-    pub fn in_message(&self) -> bool {
-        unimplemented!()
+    fn version(&mut self, version: &str) -> Result<(), ParseError> {
+        let (major, minor) = version.split_once('.').ok_or(ParseError::StartLine)?;
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(major) || !digits(minor) {
+            return Err(ParseError::StartLine);
+        }
+        if version != "2.0" {
+            self.accuse(Defect::Version);
+        }
+        Ok(())
+    }
+
+    /// The span of a piece of the first line: in the base buffer, or copied where it was repaired.
+    fn keep(&mut self, piece: &str) -> Span {
+        let base = self.base.as_ptr() as usize;
+        let at = (piece.as_ptr() as usize).wrapping_sub(base);
+        if at < self.base.len() {
+            return Span::new(at, piece.len());
+        }
+        let at = self.base.len() + self.extra.len();
+        self.extra.extend_from_slice(piece.as_bytes());
+        Span::new(at, piece.len())
+    }
+
+    /// Reads all header lines; where the body starts.
+    fn headers(&mut self, mut at: usize) -> Result<usize, ParseError> {
+        self.slots.reserve(USUAL_HEADERS);
+        let mut count = 0;
+        loop {
+            let line = lines::logical(self.base, at, limits::HEADER_LINE_BYTES)
+                .ok_or(ParseError::Truncated)?;
+            self.bare_lf |= line.bare_lf;
+            if line.end == at {
+                return Ok(line.next);
+            }
+            count += 1;
+            if count > limits::HEADERS {
+                return Err(ParseError::Limit("header lines"));
+            }
+            if line.end - at > limits::HEADER_LINE_BYTES {
+                return Err(ParseError::Limit("bytes of a header line"));
+            }
+            self.header(at, line);
+            at = line.next;
+        }
+    }
+
+    fn header(&mut self, at: usize, line: Line) {
+        let base: &'a [u8] = self.base;
+        let named = lines::split(&base[at..line.end])
+            .filter(|(name, _)| base[at] == name.first().copied().unwrap_or(0))
+            .filter(|(name, _)| text::is_token(name));
+        let Some((name, value)) = named else {
+            self.accuse(Defect::HeaderLine);
+            return;
+        };
+        let written = Span::new(at, name.len());
+        let value_at = value.as_ptr() as usize - base.as_ptr() as usize;
+        let verbatim = !line.folded
+            && !line.control
+            && !value.is_empty()
+            && base[at + name.len()..value_at] == *b": "
+            && value_at + value.len() == line.end
+            && line.next == line.end + 2;
+        if line.control {
+            self.accuse(Defect::ControlCharacter);
+        }
+        // A token is ASCII, so this is text.
+        let name = HeaderName::parse(std::str::from_utf8(name).unwrap_or_default());
+        let value = if line.folded || line.control {
+            let from = self.extra.len();
+            lines::unfold(value, &mut self.extra);
+            Span::new(base.len() + from, self.extra.len() - from)
+        } else {
+            Span::new(value_at, value.len())
+        };
+        self.slots.push(Slot {
+            name,
+            written,
+            value,
+            verbatim,
+        });
+        self.judge();
+    }
+
+    fn value(&self, slot: &Slot) -> &[u8] {
+        let (at, len) = (slot.value.at as usize, slot.value.len as usize);
+        match at.checked_sub(self.base.len()) {
+            Some(at) => &self.extra[at..at + len],
+            None => &self.base[at..at + len],
+        }
+    }
+
+    /// Looks at the line that was just noted.
+    fn judge(&mut self) {
+        let index = self.slots.len() - 1;
+        let slot = &self.slots[index];
+        let value = self.value(slot);
+        if std::str::from_utf8(value).is_err() {
+            let name = slot.name.clone();
+            self.accuse(Defect::NotUtf8(name));
+            return;
+        }
+        match slot.name {
+            HeaderName::Contact => self.contact = true,
+            HeaderName::ContentLength => {
+                let length = std::str::from_utf8(value).ok().and_then(text::number);
+                self.content_length(length);
+            }
+            _ => {}
+        }
+        let Some(single) = self.slots[index].name.single() else {
+            return;
+        };
+        match self.seen[single] {
+            0 => self.seen[single] = u8::try_from(index + 1).unwrap_or(u8::MAX),
+            first => {
+                let first = &self.slots[usize::from(first) - 1];
+                if self.value(first) != self.value(&self.slots[index]) {
+                    let name = first.name.clone();
+                    self.accuse(Defect::Twice(name));
+                }
+            }
+        }
+    }
+
+    fn content_length(&mut self, length: Option<u32>) {
+        let Some(length) = length else {
+            self.length = Length::Bad;
+            self.accuse(Defect::ContentLength);
+            return;
+        };
+        let length = Length::Is(length as usize);
+        self.length = match self.length {
+            Length::None => length,
+            before if before == length => length,
+            _ => Length::Bad,
+        };
     }
 }

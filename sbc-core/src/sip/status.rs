@@ -122,12 +122,14 @@ impl StatusCode {
             603 => "Decline",
             604 => "Does Not Exist Anywhere",
             606 => "Not Acceptable",
-            100..200 => "Trying",
-            200..300 => "OK",
-            300..400 => "Redirection",
-            400..500 => "Client Error",
-            500..600 => "Server Error",
-            _ => "Global Failure",
+            _ => match self.class() {
+                1 => "Trying",
+                2 => "OK",
+                3 => "Redirection",
+                4 => "Client Error",
+                5 => "Server Error",
+                _ => "Global Failure",
+            },
         }
     }
 }

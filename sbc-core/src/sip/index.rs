@@ -1,0 +1,228 @@
+//! The index of a message: where each header stands, and what was found in the headers that every
+//! layer reads. Filled once when the message is made, kept true by edits.
+
+use super::message::Message;
+use super::name_addr::NameAddrParts;
+use super::via::ViaParts;
+use super::{Defect, HeaderName, Method, StatusCode, text};
+
+/// A piece of text. Offsets below the length of the base buffer lie there, others in the overlay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Span {
+    pub(super) at: u32,
+    pub(super) len: u32,
+}
+
+impl Span {
+    /// # Panics
+    /// Beyond 4 GiB, which the limits on messages keep far away.
+    pub(super) fn new(at: usize, len: usize) -> Self {
+        Self {
+            at: u32::try_from(at).expect("a message is far below 4 GiB"),
+            len: u32::try_from(len).expect("a message is far below 4 GiB"),
+        }
+    }
+
+    pub(super) const fn end(self) -> u32 {
+        self.at + self.len
+    }
+
+    /// The span of `part`, a piece of `whole`, whose span this is.
+    fn within(self, whole: &str, part: &str) -> Self {
+        let offset = part.as_ptr() as usize - whole.as_ptr() as usize;
+        Self::new(self.at as usize + offset, part.len())
+    }
+}
+
+/// One header line.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) name: HeaderName,
+    /// The name as it came; empty where it prints in its long form.
+    pub(super) written: Span,
+    pub(super) value: Span,
+    /// In the base buffer it stands as `name: value` and CRLF, exactly as it would be printed.
+    pub(super) verbatim: bool,
+}
+
+/// The first line.
+#[derive(Clone, Debug)]
+pub(super) enum Start {
+    Request { method: Method, uri: Span },
+    Response { status: StatusCode, reason: Span },
+}
+
+/// What was found in the five headers that every message has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Core {
+    pub(super) branch: Option<Span>,
+    pub(super) call_id: Option<Span>,
+    pub(super) from_tag: Option<Span>,
+    pub(super) to_tag: Option<Span>,
+    pub(super) cseq: Option<(u32, Method)>,
+}
+
+/// The five, in the order in which defects name them.
+pub(super) const FIVE: [HeaderName; 5] = [
+    HeaderName::Via,
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+];
+
+impl Message {
+    pub(super) fn bytes(&self, span: Span) -> &[u8] {
+        let (at, len) = (span.at as usize, span.len as usize);
+        match at.checked_sub(self.base.len()) {
+            Some(at) => &self.extra[at..at + len],
+            None => &self.base[at..at + len],
+        }
+    }
+
+    pub(super) fn text(&self, span: Span) -> Option<&str> {
+        std::str::from_utf8(self.bytes(span)).ok()
+    }
+
+    pub(super) fn slots_of<'a, 'n>(
+        &'a self,
+        name: &'n HeaderName,
+    ) -> impl Iterator<Item = &'a Slot> + use<'a, 'n> {
+        self.slots.iter().filter(move |slot| slot.name == *name)
+    }
+
+    pub(super) fn first(&self, name: &HeaderName) -> Option<Span> {
+        let slot = self.slots.iter().find(|slot| slot.name == *name);
+        slot.map(|slot| slot.value)
+    }
+
+    pub(super) fn accuse(&mut self, defect: Defect) {
+        if !self.defects.contains(&defect) {
+            self.defects.push(defect);
+        }
+    }
+
+    /// Reads what is cached of the lines of this name again and judges them anew.
+    pub(super) fn refresh(&mut self, name: &HeaderName) {
+        self.defects.retain(|defect| match defect {
+            Defect::Missing(n) | Defect::Twice(n) | Defect::Malformed(n) | Defect::NotUtf8(n) => {
+                n != name
+            }
+            Defect::ContentLength => *name != HeaderName::ContentLength,
+            Defect::CSeqMethod => *name != HeaderName::CSeq,
+            _ => true,
+        });
+        let first = self.first(name).map(|value| self.bytes(value));
+        let differs = |slot: &Slot| Some(self.bytes(slot.value)) != first;
+        if name.single().is_some() && self.slots_of(name).any(differs) {
+            self.accuse(Defect::Twice(name.clone()));
+        }
+        if self
+            .slots_of(name)
+            .any(|slot| self.text(slot.value).is_none())
+        {
+            self.accuse(Defect::NotUtf8(name.clone()));
+        }
+        self.read_core(name);
+    }
+
+    /// Reads one of the five, or the Contacts of a request; nothing for others.
+    pub(super) fn read_core(&mut self, name: &HeaderName) {
+        let sound = match name {
+            HeaderName::Via => self.read_via(),
+            HeaderName::From => {
+                let tag = self.read_party(name);
+                self.core.from_tag = tag.flatten();
+                tag.is_some()
+            }
+            HeaderName::To => {
+                let tag = self.read_party(name);
+                self.core.to_tag = tag.flatten();
+                tag.is_some()
+            }
+            HeaderName::CallId => {
+                self.core.call_id = self.first(name).filter(|id| {
+                    let id = self.bytes(*id);
+                    !id.is_empty() && id.iter().all(|b| *b > b' ' && *b != 0x7f)
+                });
+                self.core.call_id.is_some()
+            }
+            HeaderName::CSeq => self.read_cseq(),
+            HeaderName::Contact => !self.is_request() || self.contacts_are_sound(),
+            _ => true,
+        };
+        if !sound {
+            self.accuse(match self.first(name) {
+                Some(_) => Defect::Malformed(name.clone()),
+                None => Defect::Missing(name.clone()),
+            });
+        }
+    }
+
+    fn read_via(&mut self) -> bool {
+        let mut branch = None;
+        let mut sound = true;
+        let mut count = 0_usize;
+        for slot in self.slots_of(&HeaderName::Via) {
+            let Some(line) = self.text(slot.value) else {
+                sound = false;
+                count += 1;
+                continue;
+            };
+            for value in text::list(line) {
+                match ViaParts::scan(value) {
+                    Ok(via) if count == 0 => {
+                        branch = text::param(via.params, "branch")
+                            .filter(|branch| !branch.is_empty())
+                            .map(|branch| slot.value.within(line, branch));
+                    }
+                    Ok(_) => {}
+                    Err(_) => sound = false,
+                }
+                count += 1;
+            }
+        }
+        self.core.branch = branch;
+        self.vias = count;
+        sound && count > 0
+    }
+
+    /// The tag of a From or To that is sound; nothing where it is missing or broken.
+    fn read_party(&self, name: &HeaderName) -> Option<Option<Span>> {
+        let span = self.first(name)?;
+        let value = self.text(span)?;
+        let parts = NameAddrParts::scan(value).ok()?;
+        let tag = text::param(parts.params, "tag").filter(|tag| !tag.is_empty());
+        Some(tag.map(|tag| span.within(value, tag)))
+    }
+
+    fn read_cseq(&mut self) -> bool {
+        let value = self
+            .first(&HeaderName::CSeq)
+            .and_then(|span| self.text(span));
+        self.core.cseq = value.and_then(|value| {
+            let (number, method) = value.split_once([' ', '\t'])?;
+            // §8.1.1.5: below 2^31.
+            let number = text::number(number).filter(|n| *n < 1 << 31)?;
+            let method = text::trim(method);
+            text::is_token(method.as_bytes()).then(|| (number, Method::parse(method)))
+        });
+        let Some((_, ours)) = &self.core.cseq else {
+            return false;
+        };
+        if let Start::Request { method, .. } = &self.start
+            && method != ours
+        {
+            self.accuse(Defect::CSeqMethod);
+        }
+        true
+    }
+
+    fn contacts_are_sound(&self) -> bool {
+        self.slots_of(&HeaderName::Contact).all(|slot| {
+            self.text(slot.value).is_some_and(|line| {
+                line == "*" || text::list(line).all(|value| NameAddrParts::scan(value).is_ok())
+            })
+        })
+    }
+}

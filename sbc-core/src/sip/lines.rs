@@ -1,0 +1,112 @@
+//! Header lines: where they end, which of them are folded (RFC 3261 §7.3.1). The same rules hold
+//! for datagrams, streams and the parts of a multipart body, so that no two readers disagree on
+//! where a header begins.
+
+use super::text::{is_blank, trim_bytes};
+use memchr::memchr3;
+
+/// One line and its continuation lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    /// Where its text ends, before the line end.
+    pub(super) end: usize,
+    /// Where the next line starts.
+    pub(super) next: usize,
+    /// It goes on over continuation lines.
+    pub(super) folded: bool,
+    /// It holds a bare CR, or a NUL that is not escaped (RFC 4475 §3.1.1.2 has an escaped one).
+    pub(super) control: bool,
+    /// A line end is a bare LF.
+    pub(super) bare_lf: bool,
+}
+
+/// The line that starts at `at`, without continuation; nothing where its end is not there.
+pub(super) fn physical(buf: &[u8], at: usize) -> Option<Line> {
+    let mut control = false;
+    let mut i = at;
+    loop {
+        i += memchr3(b'\n', b'\r', 0, buf.get(i..)?)?;
+        let cr = buf[i] == b'\r';
+        if buf[i] == b'\n' || cr && buf.get(i + 1)? == &b'\n' {
+            return Some(Line {
+                end: i,
+                next: i + 1 + usize::from(cr),
+                folded: false,
+                control,
+                bare_lf: !cr,
+            });
+        }
+        control |= cr || i == at || buf[i - 1] != b'\\';
+        i += 1;
+    }
+}
+
+/// The line that starts at `at` with its continuation lines; nothing where its end is not there.
+/// The empty line has none. Stops growing behind `limit` bytes.
+pub(super) fn logical(buf: &[u8], at: usize, limit: usize) -> Option<Line> {
+    let mut line = physical(buf, at)?;
+    if line.end == at {
+        return Some(line);
+    }
+    while line.end - at <= limit && buf.get(line.next).copied().is_some_and(is_blank) {
+        let more = physical(buf, line.next)?;
+        line = Line {
+            end: more.end,
+            next: more.next,
+            folded: true,
+            control: line.control || more.control,
+            bare_lf: line.bare_lf || more.bare_lf,
+        };
+    }
+    Some(line)
+}
+
+/// Splits a line at its colon: name and value, blanks trimmed.
+pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', line)?;
+    let value = trim_fold(&line[colon + 1..]);
+    Some((trim_bytes(&line[..colon]), value))
+}
+
+fn trim_fold(mut value: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = value
+        && (is_blank(*first) || is_line_end(*first))
+    {
+        value = rest;
+    }
+    while let [rest @ .., last] = value
+        && (is_blank(*last) || is_line_end(*last))
+    {
+        value = rest;
+    }
+    value
+}
+
+const fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Appends `value` with each fold made one blank, and bare CR and unescaped NUL made blanks.
+pub(super) fn unfold(value: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut i = 0;
+    while let Some(byte) = value.get(i) {
+        i += 1;
+        match byte {
+            b'\r' | b'\n' => {
+                while out.len() > start && out.last().copied().is_some_and(is_blank) {
+                    out.pop();
+                }
+                while value
+                    .get(i)
+                    .is_some_and(|b| is_blank(*b) || is_line_end(*b))
+                {
+                    i += 1;
+                }
+                out.push(b' ');
+            }
+            0 if out.len() == start || out.last() != Some(&b'\\') => out.push(b' '),
+            byte => out.push(*byte),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The words of the grammar that every view shares: tokens, blanks, quoted strings, parameters
+//! (RFC 3261 §25.1). All of it is linear in the text and allocates nothing.
+
+use memchr::{memchr, memchr2, memchr3};
+
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let b = byte as u8;
+        table[byte] = b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
+
+/// Whether `text` is a token: not empty and of token characters only.
+pub(super) fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|b| TOKEN[usize::from(*b)])
+}
+
+/// The blanks that may stand in an unfolded value.
+pub(super) const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Without blanks at both ends.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Without blanks at both ends, for bytes.
+pub(super) const fn trim_bytes(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_blank(*first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && is_blank(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Text with the prefix taken off, compared without case.
+pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let head = text.get(..word.len())?;
+    head.eq_ignore_ascii_case(word).then(|| &text[word.len()..])
+}
+
+/// Digits only, without sign, within `u32`; leading zeros are legal (RFC 4475 §3.1.1.1).
+pub(super) fn number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// Where the quoted string that starts at `at` ends: the index behind its closing quote.
+pub(super) fn quoted_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut i = at + 1;
+    while let Some(step) = text.get(i..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        if text[i + step] == b'"' {
+            return Some(i + step + 1);
+        }
+        i += step + 2;
+    }
+    None
+}
+
+/// Where the comment that starts at `at` ends; comments nest.
+fn comment_end(text: &[u8], at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut i = at;
+    while let Some(byte) = text.get(i) {
+        match byte {
+            b'\\' => i += 1,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => {}
+        }
+        i += 1;
+        if depth == 0 {
+            return Some(i);
+        }
+    }
+    None
+}
+
+/// Where the first comma outside quotes, angle brackets and comments stands.
+fn comma(text: &[u8]) -> Option<usize> {
+    let mut i = 0;
+    while let Some(byte) = text.get(i) {
+        i = match byte {
+            b',' => return Some(i),
+            b'"' => quoted_end(text, i)?,
+            b'(' => comment_end(text, i)?,
+            b'<' => i + memchr(b'>', &text[i..])?,
+            _ => i + 1,
+        };
+    }
+    None
+}
+
+/// Where the first semicolon outside quotes stands.
+fn semicolon(text: &[u8]) -> Option<usize> {
+    let mut i = 0;
+    loop {
+        i += memchr2(b';', b'"', text.get(i..)?)?;
+        if text[i] == b';' {
+            return Some(i);
+        }
+        i = quoted_end(text, i)?;
+    }
+}
+
+/// The pieces between separators, trimmed, empty ones included.
+#[derive(Clone)]
+pub(super) struct Pieces<'a> {
+    rest: Option<&'a str>,
+    find: fn(&[u8]) -> Option<usize>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let piece = match (self.find)(rest.as_bytes()) {
+            Some(at) => {
+                self.rest = Some(&rest[at + 1..]);
+                &rest[..at]
+            }
+            None => self.rest.take()?,
+        };
+        Some(trim(piece))
+    }
+}
+
+/// The items of a comma list.
+pub(super) fn list(value: &str) -> Pieces<'_> {
+    Pieces {
+        rest: Some(value),
+        find: comma,
+    }
+}
+
+/// Name and value of each `;`-separated parameter, trimmed, quotes kept; empty ones left out.
+pub(super) fn params(params: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let pieces = Pieces {
+        rest: Some(params),
+        find: semicolon,
+    };
+    pieces
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| match memchr(b'=', piece.as_bytes()) {
+            Some(at) => (trim(&piece[..at]), Some(trim(&piece[at + 1..]))),
+            None => (piece, None),
+        })
+}
+
+/// The value of the parameter `name`, quotes taken off; `Some("")` for one without value.
+pub(super) fn param<'a>(all: &'a str, name: &str) -> Option<&'a str> {
+    params(all)
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| unquote(value.unwrap_or_default()))
+}
+
+/// The text between the quotes of a quoted string (escapes kept), or the text itself.
+fn unquote(value: &str) -> &str {
+    value
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'))
+        .unwrap_or(value)
+}
+
+/// Checks the parameters of a header: names are tokens, values are one word or one quoted string.
+pub(super) fn check_params(all: &str) -> Result<(), &'static str> {
+    let pieces = Pieces {
+        rest: Some(all),
+        find: semicolon,
+    };
+    for piece in pieces {
+        let (name, value) = match memchr(b'=', piece.as_bytes()) {
+            Some(at) => (trim(&piece[..at]), trim(&piece[at + 1..])),
+            None => (piece, ""),
+        };
+        if name.is_empty() {
+            return Err("an empty parameter");
+        }
+        if !is_token(name.as_bytes()) {
+            return Err("a parameter name is no token");
+        }
+        if !is_param_value(value) {
+            return Err("a parameter value is no word");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a header parameter's value is one word or one quoted string.
+pub(super) fn is_param_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    if bytes.first() == Some(&b'"') {
+        return quoted_end(bytes, 0) == Some(bytes.len());
+    }
+    let foreign = |b: &u8| *b <= b' ' || matches!(b, b'"' | b',' | b';' | b'<' | b'>' | 0x7f);
+    !bytes.iter().any(foreign)
+}
+
+/// The parameters with `name` set to `value`, at the place where it was or at the end;
+/// `value` of `None` writes the bare name.
+pub(super) fn with_param(all: &str, name: &str, value: Option<&str>) -> String {
+    let mut out = String::with_capacity(all.len() + name.len() + 1 + value.map_or(0, str::len));
+    let mut done = false;
+    let mut write = |key: &str, value: Option<&str>| {
+        if !out.is_empty() {
+            out.push(';');
+        }
+        out.push_str(key);
+        if let Some(value) = value {
+            out.push('=');
+            out.push_str(value);
+        }
+    };
+    for (key, old) in params(all) {
+        if !key.eq_ignore_ascii_case(name) {
+            write(key, old);
+        } else if !done {
+            write(name, value);
+            done = true;
+        }
+    }
+    if !done {
+        write(name, value);
+    }
+    out
+}
+
+/// The parameters without `name`; nothing where it was not there.
+pub(super) fn without_param(all: &str, name: &str) -> Option<String> {
+    param(all, name)?;
+    let mut out = String::with_capacity(all.len());
+    for (key, value) in params(all).filter(|(key, _)| !key.eq_ignore_ascii_case(name)) {
+        if !out.is_empty() {
+            out.push(';');
+        }
+        out.push_str(key);
+        if let Some(value) = value {
+            out.push('=');
+            out.push_str(value);
+        }
+    }
+    Some(out)
+}
+
+/// Whether a value can stand on a header line: no CR, LF or NUL.
+pub(super) fn is_line(value: &[u8]) -> bool {
+    memchr3(b'\r', b'\n', 0, value).is_none()
+}
+
+/// `text` with CR, LF and NUL made blanks.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n', '\0'], " ")
+}
