@@ -279,5 +279,4 @@ fn names_a_transport(name: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "rewrite_tests.rs"]
 mod tests;

@@ -282,3 +282,6 @@ fn evict<T>(transactions: &mut Vec<T>, lingers: impl Fn(&T) -> bool) {
         transactions.remove(oldest);
     }
 }
+
+#[cfg(test)]
+mod tests;
