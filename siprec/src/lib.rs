@@ -10,6 +10,8 @@ mod description;
 pub mod limits;
 pub mod metadata;
 mod server;
+#[cfg(test)]
+mod testing;
 
 pub use client::SiprecRecorder;
 pub use server::RecordingServer;

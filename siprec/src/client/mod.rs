@@ -4,6 +4,8 @@ mod answer;
 mod failover;
 mod offer;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use failover::Servers;
 use sbc_core::ports::{BuildError, RecorderPlan, SideLeg, SideLegFactory};

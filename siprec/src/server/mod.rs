@@ -5,6 +5,8 @@ mod app;
 mod intake;
 mod session;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use app::RecordingApp;
 use sbc_core::ports::{App, AppFactory, BuildError};
