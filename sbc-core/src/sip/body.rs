@@ -308,3 +308,6 @@ impl MultipartWriter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

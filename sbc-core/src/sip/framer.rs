@@ -208,8 +208,10 @@ impl Framer {
     fn head_end(&mut self, scanned: usize, started: bool) -> Result<Option<usize>, ParseError> {
         let rest = self.rest();
         let mut i = scanned;
+        let mut first_line = None;
         while let Some(step) = memchr(b'\n', &rest[i..]) {
             i += step + 1;
+            first_line = first_line.or(Some(i));
             match &rest[i..] {
                 [b'\n', ..] => return Ok(Some(i + 1)),
                 [b'\r', b'\n', ..] => return Ok(Some(i + 2)),
@@ -220,14 +222,14 @@ impl Framer {
         if len > limits::STREAM_MESSAGE_BYTES {
             return Err(self.fail(ParseError::Limit("bytes of a message"), None));
         }
-        let mut started = started;
-        if !started && let Some(end) = memchr(b'\n', &rest[..len.min(limits::HEADER_LINE_BYTES)]) {
-            if !is_start_line(&rest[..=end]) {
-                return Err(self.fail(ParseError::StartLine, None));
-            }
-            started = true;
+        if let Some(end) = first_line
+            && !started
+            && !is_start_line(&rest[..end])
+        {
+            return Err(self.fail(ParseError::StartLine, None));
         }
-        if !started && len >= limits::HEADER_LINE_BYTES {
+        let started = started || first_line.is_some();
+        if !started && len > limits::HEADER_LINE_BYTES {
             return Err(self.fail(ParseError::Limit("bytes of the first line"), None));
         }
         // The last two bytes may be the start of the end.
@@ -292,3 +294,6 @@ impl Framer {
         Some(Framed::Message(*message))
     }
 }
+
+#[cfg(test)]
+mod tests;

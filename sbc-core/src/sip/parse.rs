@@ -298,7 +298,10 @@ impl<'a> Reader<'a> {
         let value = if line.folded || line.control {
             let from = self.extra.len();
             lines::unfold(value, &mut self.extra);
-            Span::new(base.len() + from, self.extra.len() - from)
+            // A control character made a blank may stand at an end now.
+            let text = text::trim_bytes(&self.extra[from..]);
+            let blanks = text.as_ptr() as usize - self.extra[from..].as_ptr() as usize;
+            Span::new(base.len() + from + blanks, text.len())
         } else {
             Span::new(value_at, value.len())
         };

@@ -1,6 +1,7 @@
 //! Tests of the message as a whole; the views have theirs beside them.
 
 mod edit;
+mod properties;
 mod rfc4475;
 mod wire;
 
