@@ -25,6 +25,9 @@ mod resolve;
 mod shell;
 mod udp;
 
+#[cfg(test)]
+mod tests;
+
 pub use bind::BindError;
 pub use counts::Counts;
 pub use flow::{ConnectionId, Flow, Incoming, Target, Transmit, Transport};
