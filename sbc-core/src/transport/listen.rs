@@ -16,6 +16,7 @@ pub(super) async fn accept(
     pool: Arc<Pool>,
     mut context: Context,
 ) {
+    let mut starved = false;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -24,6 +25,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, remote)) => {
+                starved = false;
                 if let Some(lease) = pool.admit(listener, remote) {
                     let connection = Connection::new(lease, context.clone());
                     tokio::spawn(connection.accepted(stream));
@@ -36,7 +38,10 @@ pub(super) async fn accept(
             Err(error) => {
                 // No descriptors or no memory: the connection stays in the backlog, and accepting
                 // at once would spin.
-                warn!(%error, listener = listener.0, "cannot accept connections; pausing");
+                if !starved {
+                    warn!(%error, listener = listener.0, "cannot accept connections for now");
+                }
+                starved = true;
                 context.pause().await;
             }
         }

@@ -188,3 +188,46 @@ async fn a_panic_behind_a_message_costs_its_connection_only() {
     other.write_all(options("after").as_bytes()).await.unwrap();
     assert_eq!(rig.message().await.message.call_id(), Some("after"));
 }
+
+/// Runs itself again in a process that may open few files: the limit is the process's.
+#[test]
+fn without_file_descriptors_connections_wait_and_are_accepted_later() {
+    const CHILD: &str = "SBC_TEST_FEW_FILES";
+    if std::env::var_os(CHILD).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        return runtime.block_on(starve());
+    }
+    let name = "without_file_descriptors_connections_wait_and_are_accepted_later";
+    let path = format!("{}::{name}", module_path!().split_once("::").unwrap().1);
+    let child = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64 && exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(path)
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&child.stdout);
+    assert!(out.contains("1 passed"), "{out}");
+}
+
+async fn starve() {
+    let rig = Rig::new();
+    let mut early = rig.connect().await;
+    assert_alive(&mut early).await;
+    let mut files = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    files.pop();
+    let mut late = rig.connect().await;
+    late.write_all(b"\r\n\r\n").await.unwrap();
+    for _ in 0..10 {
+        assert_alive(&mut early).await;
+    }
+    assert_eq!(rig.transports.connections(), 1);
+    drop(files);
+    assert_eq!(read_exactly(&mut late, 2).await, "\r\n");
+}

@@ -72,8 +72,29 @@ async fn a_shutdown_writes_what_is_queued_then_closes_everything() {
     tasks_fall_to(tasks).await;
     assert!(TcpStream::connect(rig.address(TCP)).await.is_err());
 
-    rig.send(501, flow, "late");
-    assert_eq!(rig.failed().await, (501, flow));
+    for flow in [flow, by_udp] {
+        rig.send(501, flow, "late");
+        assert_eq!(rig.failed().await, (501, flow));
+    }
+}
+
+#[tokio::test]
+async fn a_datagram_that_waits_for_its_socket_is_sent_before_a_shutdown_ends() {
+    let udp = tokio::net::UdpSocket::bind((LOOPBACK, 0)).await.unwrap();
+    let rig = Rig::new();
+    let flow = Flow {
+        listener: UDP,
+        transport: Transport::Udp,
+        remote: udp.local_addr().unwrap(),
+        connection: None,
+    };
+    // The runtime has not yet seen that the new socket can be written.
+    rig.send(1, flow, "bye");
+    rig.transports.shutdown().await;
+    let mut bytes = [0; 8];
+    let len = timeout(LONG, udp.recv(&mut bytes)).await.unwrap().unwrap();
+    assert_eq!(&bytes[..len], b"bye");
+    assert_eq!(rig.transports.counts().unsent, 0);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// What the transports told.
 #[derive(Debug)]
 enum Seen {
-    Message(Incoming),
+    Message(Box<Incoming>),
     Failed(u64, Flow),
     Closed(ConnectionId),
 }
@@ -45,7 +45,7 @@ impl Log {
 impl TransportEvents for Log {
     fn on_message(&self, incoming: Incoming) {
         assert_ne!(incoming.message.call_id(), Some("panic"), "as asked for");
-        self.add(Seen::Message(incoming));
+        self.add(Seen::Message(Box::new(incoming)));
     }
 
     fn on_send_failed(&self, owner: u64, flow: Flow) {
@@ -103,7 +103,7 @@ impl Rig {
 
     async fn message(&mut self) -> Incoming {
         match self.next().await {
-            Seen::Message(incoming) => incoming,
+            Seen::Message(incoming) => *incoming,
             other => panic!("no message: {other:?}"),
         }
     }
@@ -175,17 +175,12 @@ async fn read_exactly(stream: &mut TcpStream, len: usize) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Reads until the end of `stream`, be it a close or a reset.
+/// Reads until the end of `stream`, which must be a close: a reset can take back what was sent.
 async fn read_to_end(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    while let Ok(n @ 1..) = timeout(LONG, stream.read(&mut chunk))
-        .await
-        .expect("the end comes in time")
-    {
-        bytes.extend_from_slice(&chunk[..n]);
-    }
-    String::from_utf8(bytes).unwrap()
+    let mut text = String::new();
+    let read = timeout(LONG, stream.read_to_string(&mut text)).await;
+    read.expect("the end comes in time").unwrap();
+    text
 }
 
 /// Whether the other side still reads: it answers a ping.

@@ -123,6 +123,46 @@ async fn a_connection_carries_any_number_of_bytes_to_a_peer_that_reads() {
 }
 
 #[tokio::test]
+async fn a_peer_that_reads_late_gets_every_message_whole_and_in_order() {
+    let mut rig = Rig::new();
+    let (listener, address) = peer().await;
+    let text = |n: u64| format!("{n:05}").repeat(2_001);
+    let (mut sent, mut first_lost) = (0, None);
+    while first_lost.is_none() {
+        rig.send(sent, to(address), text(sent));
+        sent += 1;
+        tokio::task::yield_now().await;
+        if let Ok(Seen::Failed(owner, _)) = rig.seen.try_recv() {
+            first_lost = Some(owner);
+        }
+    }
+    assert_eq!(first_lost, Some(sent - 1));
+    let mut peer = accept(&listener).await;
+    for n in 0..sent - 1 {
+        assert_eq!(read_exactly(&mut peer, 10_005).await, text(n), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_closed_is_not_given_messages() {
+    let mut rig = Rig::new();
+    let (listener, address) = peer().await;
+    rig.send(1, to(address), "hello");
+    let mut first = accept(&listener).await;
+    assert_eq!(read_exactly(&mut first, 5).await, "hello");
+    first.write_all(b"garbage\r\n\r\n").await.unwrap();
+    assert_eq!(read_to_end(&mut first).await, "");
+
+    // We wait for the peer to close, who does not.
+    rig.send(2, to(address), "elsewhere");
+    let mut second = accept(&listener).await;
+    assert_eq!(read_exactly(&mut second, 9).await, "elsewhere");
+    drop(first);
+    rig.closed().await;
+    assert_eq!(rig.transports.connections(), 1);
+}
+
+#[tokio::test]
 async fn what_comes_by_a_connection_that_we_opened_names_it_and_its_listener() {
     let mut rig = Rig::new();
     let (listener, address) = peer().await;
