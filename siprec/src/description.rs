@@ -5,7 +5,8 @@ use sbc_core::sdp::{Codec, Direction, Origin};
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// An m-line with its attributes. Texts come from parsed descriptions, so that none holds a line end.
+/// An m-line with its attributes. Texts come from parsed descriptions, so that none holds a line
+/// end.
 #[derive(Debug)]
 pub(crate) enum MediaLine<'a> {
     /// RTP is wanted, or sent from, here.
@@ -27,8 +28,8 @@ pub(crate) enum MediaLine<'a> {
     },
 }
 
-/// The description, with CRLF line ends. `c=` stands at the session level, because some recorders look
-/// nowhere else.
+/// The description, with CRLF line ends. `c=` stands at the session level, because some recorders
+/// look nowhere else.
 pub(crate) fn write(origin: &Origin, media: &[MediaLine<'_>]) -> Vec<u8> {
     let mut out = String::with_capacity(256 + 256 * media.len());
     let address = net_address(origin.address);

@@ -55,8 +55,8 @@ pub(crate) fn at(after: Duration) -> Now {
     }
 }
 
-/// A message of headers and a body, both with CRLF, and a Content-Length. Blank lines among the headers
-/// are left out.
+/// A message of headers and a body, both with CRLF, and a Content-Length. Blank lines among the
+/// headers are left out.
 pub(crate) fn message(headers: &str, body: &str) -> Message {
     let body = crlf(body);
     let lines = headers.lines().filter(|line| !line.trim().is_empty());

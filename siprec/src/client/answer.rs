@@ -96,8 +96,8 @@ fn taken(line: &Line, media: MediaView<'_>) -> Option<Taken> {
 }
 
 impl Taken {
-    /// The fork that feeds the recorder; nothing where it wants none now, or takes nothing of what the
-    /// speaker may send at present.
+    /// The fork that feeds the recorder; nothing where it wants none now, or takes nothing of what
+    /// the speaker may send at present.
     pub(super) fn fork(&self, line: &Line, cname: Box<str>) -> Option<Fork> {
         let payload_types = payload_types(&line.stream.codecs, &self.codecs);
         let media =
@@ -112,9 +112,9 @@ impl Taken {
     }
 }
 
-/// Pairs of payload types, ours first, of the codecs that both lists hold; empty where they share no
-/// codec for media. Several codecs of one name (H.264 profiles) are told apart by their parameters
-/// where these are equal, else by the number.
+/// Pairs of payload types, ours first, of the codecs that both lists hold; empty where they share
+/// no codec for media. Several codecs of one name (H.264 profiles) are told apart by their
+/// parameters where these are equal, else by the number.
 fn payload_types(ours: &[Codec], theirs: &[Codec]) -> Vec<(u8, u8)> {
     let mut media = false;
     let mut pairs = Vec::with_capacity(ours.len());

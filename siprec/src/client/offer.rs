@@ -1,5 +1,6 @@
-//! The INVITE of a recording session (RFC 7866 §6.1.1, §7.1.1, §9.1): an SDP offer with one `sendonly`
-//! m-line and label for each stream of the call, and a complete metadata document beside it.
+//! The INVITE of a recording session (RFC 7866 §6.1.1, §7.1.1, §9.1): an SDP offer with one
+//! `sendonly` m-line and label for each stream of the call, and a complete metadata document beside
+//! it.
 
 use crate::description::{self, MediaLine};
 use crate::metadata::{
@@ -48,7 +49,8 @@ pub(super) struct Story {
     origin: Origin,
 }
 
-/// Whether a stream can be recorded: something of it must be known and not only events or comfort noise.
+/// Whether a stream can be recorded: something of it must be known and not only events or comfort
+/// noise.
 pub(super) fn recordable(stream: &StreamView) -> Vec<Codec> {
     let known: Vec<_> = stream.codecs.iter().filter(|c| &*c.name != "?").collect();
     if known.iter().any(|c| is_media(c)) {
@@ -97,8 +99,8 @@ impl Story {
         }
     }
 
-    /// The call changed. A participant with another address is another one; streams beyond those we have
-    /// ports for are not recorded.
+    /// The call changed. A participant with another address is another one; streams beyond those we
+    /// have ports for are not recorded.
     pub(super) fn change(&mut self, view: &CallView, entropy: &mut Entropy) {
         for (n, now) in view.participants.iter().enumerate() {
             match self.view.participants.get(n) {

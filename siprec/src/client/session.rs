@@ -1,24 +1,27 @@
 //! The recording session of one call with one recorder.
 //!
-//! | state | input | next state | commands | why |
-//! |---|---|---|---|---|
-//! | `Idle` | `Answered` | `Dialling` first server | Event Connecting, Dial | RFC 7866 §6.1.1 |
-//! | `Idle` | `Answered`, no stream or no port | `Done` | Release, Event Failed, Finished | |
-//! | `Idle` | `Ended` | `Done` | Finished | |
-//! | `Dialling` | provisional above 100 | `Dialling`, deadline moved once | | contract |
-//! | `Dialling` | refused, timed out, transport failed, ended, deadline; another server may be tried | `Dialling` next server | Event Failover, Dial | contract |
-//! | `Dialling` | the same, none may be tried | `Done` | Hangup after the deadline, Release, Event Failed, Finished | RFC 6341 REQ-005: the call goes on |
-//! | `Dialling` | 2xx that takes a stream | `Recording` | Peer, Fork, Event Recording | RFC 7866 §7.2 |
-//! | `Dialling` | 2xx that takes nothing | `Done` | Hangup, Release, Event Failed, Finished | no failover after a 2xx |
-//! | `Dialling` | `Changed` | `Dialling` | | told to the next server |
-//! | `Dialling` | `Ended` | `Done` | Hangup, Release, Event Stopped, Finished | RFC 3261 §9.1, §15 |
-//! | `Recording` | `Changed` | `Recording` | Fork, Unfork | RFC 3264 §8.3.2 |
-//! | `Recording` | `Ended` | `Done` | Unfork, Hangup, Release, Event Stopped, Finished | RFC 7866 §6.1.1 |
-//! | `Recording` | ended by the peer | `Done` | Unfork, Release, Event Stopped, Finished | RFC 7866 §7.2 |
-//! | `Done` | anything | `Done` | | |
+//! | state | input | next state | commands and events |
+//! |---|---|---|---|
+//! | `Idle` | `Answered` | `Dialling` | Connecting, Dial the first server |
+//! | `Idle` | `Answered`, no stream or no port | `Done` | Release, Failed, Finished |
+//! | `Idle` | `Ended` | `Done` | Finished |
+//! | `Dialling` | provisional above 100 | `Dialling` | none; the deadline moves once |
+//! | `Dialling` | failure, another server may be tried | `Dialling` | Failover, Dial the next |
+//! | `Dialling` | failure, none may be tried | `Done` | Hangup, Release, Failed, Finished |
+//! | `Dialling` | 2xx that takes a stream | `Recording` | Peer, Fork, Recording |
+//! | `Dialling` | 2xx that takes nothing | `Done` | Hangup, Release, Failed, Finished |
+//! | `Dialling` | `Changed` | `Dialling` | none; the next server is told |
+//! | `Dialling` | `Ended` | `Done` | Hangup, Release, Stopped, Finished |
+//! | `Recording` | `Changed` | `Recording` | Fork, Unfork |
+//! | `Recording` | `Ended` | `Done` | Unfork, Hangup, Release, Stopped, Finished |
+//! | `Recording` | ended by the peer | `Done` | Unfork, Release, Stopped, Finished |
+//! | `Done` | anything | `Done` | none |
 //!
-//! What is not in the table changes nothing: a lost connection does not end a dialog (RFC 3261 §12),
-//! for one. Ports and labels stay the same from server to server.
+//! A *failure* is a refusal, a transport that failed, a timeout, or our deadline; only after the
+//! last is there a leg to hang up. The dialog is that of RFC 7866 §6.1.1 and §7.2, the end that
+//! of RFC 3261 §9.1 and §15; a call is never disturbed by its recorder (RFC 6341 REQ-005). After a
+//! 2xx no other server is tried. What is not in the table changes nothing: a lost connection does
+//! not end a dialog (RFC 3261 §12), for one. Ports and labels stay the same from server to server.
 
 use super::answer::{self, Taken};
 use super::failover::{Attempt, Failure, Servers};

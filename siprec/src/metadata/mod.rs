@@ -1,7 +1,8 @@
 //! Recording metadata (RFC 7865): what a recording session is about.
 //!
-//! [`Recording`] is the document as data, [`write()`] prints it in the order of the schema, [`read()`]
-//! takes it in any order and in the shapes of older drafts that recording clients still send.
+//! [`Recording`] is the document as data, [`write()`] prints it in the order of the schema,
+//! [`read()`] takes it in any order and in the shapes of older drafts that recording clients still
+//! send.
 
 mod model;
 mod read;

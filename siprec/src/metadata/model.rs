@@ -3,8 +3,8 @@
 use sbc_core::Entropy;
 use std::fmt;
 
-/// An identifier of an element (RFC 7865 §6.10). Ours are random UUIDs in base64, those of others any
-/// text; they compare as text without surrounding white space.
+/// An identifier of an element (RFC 7865 §6.10). Ours are random UUIDs in base64, those of others
+/// any text; they compare as text without surrounding white space.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Id(Box<str>);
 

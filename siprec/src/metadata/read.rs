@@ -68,7 +68,8 @@ pub struct Reading {
     pub complaints: Vec<String>,
 }
 
-/// Whether a media type is one of metadata (RFC 9806, RFC 7866 §11.3): with parameters, in any case.
+/// Whether a media type is one of metadata (RFC 9806, RFC 7866 §11.3): with parameters, in any
+/// case.
 #[must_use]
 pub fn is_metadata(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
@@ -229,7 +230,8 @@ impl Reader {
         }
     }
 
-    /// The stream that `named` means: of this id, else of this label, else one of an earlier document.
+    /// The stream that `named` means: of this id, else of this label, else one of an earlier
+    /// document.
     fn stream_of(&self, named: Id) -> Id {
         let streams = &self.out.streams;
         if streams.iter().any(|s| s.id == named) {

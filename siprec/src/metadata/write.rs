@@ -172,8 +172,9 @@ impl Xml {
         self.0.push('"');
     }
 
-    /// Text for an element or an attribute. Tab, CR and LF are written as references, because readers
-    /// would turn them into blanks in attributes (XML 1.0 §3.3.3), and CR into LF everywhere (§2.11).
+    /// Text for an element or an attribute. Tab, CR and LF are written as references, because
+    /// readers would turn them into blanks in attributes (XML 1.0 §3.3.3), and CR into LF
+    /// everywhere (§2.11).
     fn escaped(&mut self, text: &str) {
         for c in text.chars() {
             match c {

@@ -2,12 +2,13 @@
 //!
 //! | offered | answered |
 //! |---|---|
-//! | audio, RTP/AVP or RTP/AVPF, PCMU or PCMA at 8000 Hz (and telephone-event) | our port, the codecs of these that were offered, in their order |
+//! | audio over RTP/AVP or RTP/AVPF with G.711 | our port, and each codec that we know |
 //! | `sendonly`, `sendrecv`, no direction | `recvonly` |
 //! | `inactive`, `recvonly` | `inactive` |
 //! | everything else, and port 0 | port 0 |
 //!
-//! A label is echoed: there are clients that need it.
+//! Known are PCMU, PCMA and telephone-event at 8000 Hz; answered in the order of the offer. A label
+//! is echoed: there are clients that need it.
 
 use crate::description::MediaLine;
 use sbc_core::ports::{Latch, MediaPort, Peer, RecordCodec};
@@ -23,8 +24,8 @@ pub(super) struct Wanted {
     pub(super) peer: Peer,
 }
 
-/// What an m-line wants of us; nothing where it cannot be recorded. `fixed` are the payload types of a
-/// file that is being written: another one under the same number would be decoded wrongly.
+/// What an m-line wants of us; nothing where it cannot be recorded. `fixed` are the payload types
+/// of a file that is being written: another one under the same number would be decoded wrongly.
 pub(super) fn wanted(media: MediaView<'_>, fixed: Option<&[(u8, RecordCodec)]>) -> Option<Wanted> {
     let protocol = media.protocol();
     if media.port() == 0

@@ -1,19 +1,23 @@
 //! One recording session as its server sees it.
 //!
-//! | state | input | next state | commands | why |
-//! |---|---|---|---|---|
-//! | `New` | INVITE with an offer that holds a stream for us | `Recording` | Peer and Record for each, Answer 200 | RFC 7866 §6.2, §7.2 |
-//! | `New` | INVITE that demands another extension | `Over` | Refuse 420 | RFC 3261 §8.2.2.3 |
-//! | `New` | INVITE without any mark of a recording session | `Over` | Refuse 403 | RFC 7866 §6.2 |
-//! | `New` | no offer; none readable; a body of another type | `Over` | Refuse 488; 400; 415 | RFC 3261 §8.2.3 |
-//! | `New` | no stream for us | `Over` | Refuse 488 | RFC 3264 §6 |
-//! | `New` | no port, or the folder cannot be written | `Over` | Release, Refuse 503 | the client tries another server |
-//! | `Recording` | INVITE or UPDATE with an offer | `Recording` | Peer for what changed, Record for what is new, Answer 200 | RFC 3264 §8 |
-//! | `Recording` | INVITE without offer | `Recording` | Answer 200 with our description | RFC 3261 §14.2 |
-//! | `Recording` | UPDATE without offer | `Recording` | Answer 200 | RFC 7866 §9.1 |
-//! | `Recording` | an offer that cannot be read, another method | `Recording` | Refuse | RFC 3261 §14.2 |
-//! | `Recording` | ended | `Over` | | media is closed by the call |
-//! | `Over` | a request | `Over` | Refuse 481 | |
+//! | state | input | next state | commands |
+//! |---|---|---|---|
+//! | `New` | INVITE with a stream for us | `Recording` | Record and Peer for each, Answer 200 |
+//! | `New` | INVITE that demands another extension | `Over` | Refuse 420 |
+//! | `New` | INVITE without a mark of a recording session | `Over` | Refuse 403 |
+//! | `New` | no offer; none readable; another body | `Over` | Refuse 488; 400; 415 |
+//! | `New` | no stream for us | `Over` | Refuse 488 |
+//! | `New` | no port, or no folder | `Over` | Release, Refuse 503 |
+//! | `Recording` | INVITE or UPDATE with an offer | `Recording` | Peer, Record, Answer 200 |
+//! | `Recording` | INVITE without offer | `Recording` | Answer 200 with our description |
+//! | `Recording` | UPDATE without offer | `Recording` | Answer 200 |
+//! | `Recording` | another method, a bad offer | `Recording` | Refuse |
+//! | `Recording` | ended | `Over` | none: the call closes its media |
+//! | `Over` | a request | `Over` | Refuse 481 |
+//!
+//! The marks are those of RFC 7866 §6.2, answers follow §7.2 of it and RFC 3264 §6 and §8, refusals
+//! RFC 3261 §8.2 and §14.2; an INVITE without offer in the dialog is answered with one (§14.2), and
+//! what the ACK says to it is not looked at. A 503 lets the client try another server.
 //!
 //! Metadata in any of these requests is kept as it came; what is wrong with it is noted in
 //! `recording.json` and never refuses or ends a recording.

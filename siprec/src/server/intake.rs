@@ -1,7 +1,7 @@
 //! What all metadata documents of a recording have said so far.
 //!
-//! People and streams are remembered when later documents no longer name them (a transfer, new ids in
-//! the same dialog): their voices are in the files. Of what is said twice the last counts.
+//! People and streams are remembered when later documents no longer name them (a transfer, new ids
+//! in the same dialog): their voices are in the files. Of what is said twice the last counts.
 
 use super::store::{ParticipantEntry, SessionEntry};
 use crate::limits;

@@ -2,12 +2,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `stream-<n>.wav` | the stream of the m-line at position n, counted from 1; written by the media plane |
+//! | `stream-<n>.wav` | the m-line at position n, from 1; written by the media plane |
 //! | `metadata-<nnnn>.xml` | every metadata document, as received |
 //! | `recording.json` | what is known of the recording: [`Sheet`] |
 //!
-//! All names are ours: nothing from the wire is ever part of a path. The small files are written beside
-//! their place and renamed, so that a reader never sees half of one.
+//! All names are ours: nothing from the wire is ever part of a path. The small files are written
+//! beside their place and renamed, so that a reader never sees half of one.
 
 use sbc_core::{Entropy, Now};
 use serde::Serialize;

@@ -19,7 +19,8 @@ fn the_body_is_the_golden_one() {
     );
 }
 
-/// The body with names for what is random: the boundary, the SDP's session id, and each id of metadata.
+/// The body with names for what is random: the boundary, the SDP's session id, and each id of
+/// metadata.
 fn with_names(body: &str, content_type: &str) -> String {
     let boundary = content_type.split("boundary=").nth(1).unwrap();
     let mut body = body.replace(boundary.trim_matches('"'), "BOUNDARY");

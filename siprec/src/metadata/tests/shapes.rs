@@ -33,7 +33,8 @@ fn the_early_draft_of_oracle_is_read() {
          <apkt:participant id='trap'/></extensiondata></session>\
          <participant id='A==' session='S=='><nameID aor='sip:alice@x'><name>Alice</name></nameID>\
          <send>1==</send></participant>\
-         <participant id='B==' session='S=='><nameID aor='sip:bob@x'/><send>2==</send></participant>\
+         <participant id='B==' session='S=='><nameID aor='sip:bob@x'/>\
+         <send>2==</send></participant>\
          <stream id='1==' session='S=='><mode>separate</mode><label>16777227</label></stream>\
          <stream id='2==' session='S=='><label>16777228</label></stream></recording>",
     );
@@ -54,7 +55,8 @@ fn the_early_draft_of_oracle_is_read() {
 fn prefixed_elements_and_a_send_that_names_a_label_are_read() {
     let reading = reading(
         "<tns:recording xmlns:tns='urn:ietf:params:xml:ns:recording:1'>\
-         <tns:participantstreamassoc participant_id='A'><tns:send>1</tns:send></tns:participantstreamassoc>\
+         <tns:participantstreamassoc participant_id='A'><tns:send>1</tns:send>\
+         </tns:participantstreamassoc>\
          <tns:participant participant_id='A'><tns:nameID aor='2025550123'><tns:name> </tns:name>\
          </tns:nameID></tns:participant>\
          <tns:stream stream_id='stream-one' session_id='S'><tns:label>1</tns:label></tns:stream>\
@@ -84,8 +86,10 @@ fn the_root_and_ids_of_broadworks_are_read() {
 fn a_mixed_stream_has_both_participants_as_its_source() {
     let reading = reading(
         "<recording><stream id='M' session_id='S'><label>mix</label></stream>\
-         <participantstreamassoc participant_id='A'><send>M</send><recv>M</recv></participantstreamassoc>\
-         <participantstreamassoc participant_id='B'><send>M</send><recv>M</recv></participantstreamassoc>\
+         <participantstreamassoc participant_id='A'>\
+         <send>M</send><recv>M</recv></participantstreamassoc>\
+         <participantstreamassoc participant_id='B'>\
+         <send>M</send><recv>M</recv></participantstreamassoc>\
          </recording>",
     );
     let sources = reading.recording.participant_streams.iter();

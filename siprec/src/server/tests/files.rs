@@ -114,7 +114,8 @@ fn broken_metadata_is_kept_noted_and_never_prevents_a_recording() {
         "<recording>",
         "<!DOCTYPE r [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><recording>&x;</recording>",
         "<requestsnapshot/>",
-        "<recording><participantstreamassoc participant_id='A'><send>1</send></participantstreamassoc></recording>",
+        "<recording><participantstreamassoc participant_id='A'>\
+        <send>1</send></participantstreamassoc></recording>",
     ] {
         let invite = multipart("INVITE", BY_THE_BOOK, &offer(TWO), broken);
         let (bench, reply) = Bench::recording(&invite);

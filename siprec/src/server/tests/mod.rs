@@ -178,12 +178,15 @@ const TWO: &str = "m=audio 20000 RTP/AVP 8 0 101
 const METADATA: &str = "<?xml version='1.0' encoding='UTF-8'?>
 <recording xmlns='urn:ietf:params:xml:ns:recording:1'><datamode>complete</datamode>
 <session session_id='S=='><start-time>2026-01-05T10:00:00.000Z</start-time></session>
-<participant participant_id='A=='><nameID aor='sip:alice@example.com'><name>Alice</name></nameID></participant>
+<participant participant_id='A=='>
+<nameID aor='sip:alice@example.com'><name>Alice</name></nameID></participant>
 <participant participant_id='B=='><nameID aor='tel:+12025550123'/></participant>
 <stream stream_id='1==' session_id='S=='><label>1</label></stream>
 <stream stream_id='2==' session_id='S=='><label>2</label></stream>
-<participantstreamassoc participant_id='A=='><send>1==</send><recv>2==</recv></participantstreamassoc>
-<participantstreamassoc participant_id='B=='><send>2==</send><recv>1==</recv></participantstreamassoc>
+<participantstreamassoc participant_id='A=='>
+<send>1==</send><recv>2==</recv></participantstreamassoc>
+<participantstreamassoc participant_id='B=='>
+<send>2==</send><recv>1==</recv></participantstreamassoc>
 </recording>
 ";
 

@@ -26,12 +26,15 @@ fn broadworks_puts_metadata_first_and_has_no_require() {
 
         <recording_metadata xmlns='urn:ietf:params:xml:ns:siprec'><dataMode>complete</dataMode>
         <session session_id='urn:uuid:s'/>
-        <participant participant_id='urn:uuid:a'><nameID aor='sip:a@bw'><name>A</name></nameID></participant>
+        <participant participant_id='urn:uuid:a'>
+        <nameID aor='sip:a@bw'><name>A</name></nameID></participant>
         <participant participant_id='urn:uuid:b'><nameID aor='sip:b@bw'/></participant>
         <stream stream_id='urn:uuid:1' session_id='urn:uuid:s'><label>1</label></stream>
         <stream stream_id='urn:uuid:2' session_id='urn:uuid:s'><label>2</label></stream>
-        <participantstreamassoc participant_id='urn:uuid:a'><send>urn:uuid:1</send></participantstreamassoc>
-        <participantstreamassoc participant_id='urn:uuid:b'><send>urn:uuid:2</send></participantstreamassoc>
+        <participantstreamassoc participant_id='urn:uuid:a'>
+        <send>urn:uuid:1</send></participantstreamassoc>
+        <participantstreamassoc participant_id='urn:uuid:b'>
+        <send>urn:uuid:2</send></participantstreamassoc>
         </recording_metadata>
         --UniqueBoundary
         Content-Type:application/sdp
@@ -75,8 +78,10 @@ fn metaswitch_mixes_both_into_one_stream_without_rtpmap_and_direction() {
         <participant participant_id='A'><nameID aor='2025550100'/></participant>
         <participant participant_id='B'><nameID aor='2025550101'/></participant>
         <stream id='M' session_id='S'><label>1</label></stream>
-        <participantstreamassoc participant_id='A'><send>M</send><recv>M</recv></participantstreamassoc>
-        <participantstreamassoc participant_id='B'><send>M</send><recv>M</recv></participantstreamassoc>
+        <participantstreamassoc participant_id='A'>
+        <send>M</send><recv>M</recv></participantstreamassoc>
+        <participantstreamassoc participant_id='B'>
+        <send>M</send><recv>M</recv></participantstreamassoc>
         </recording>
         --m--";
     let kind = "multipart/mixed; boundary=\"m\"";
@@ -188,12 +193,15 @@ fn opensips_counts_labels_from_zero_and_backwards_and_escapes_nothing() {
         <?xml version=\"1.0\" encoding=\"UTF-8\"?>
         <recording xmlns='urn:ietf:params:xml:ns:recording:1'><datamode>complete</datamode>
         <session session_id=\"S\"><sipSessionID>cs@1</sipSessionID></session>
-        <participant participant_id=\"A\" session_id=\"S\"><nameID aor=\"sip:alice@x\"><name>Alice R&D</name></nameID></participant>
+        <participant participant_id=\"A\" session_id=\"S\">
+        <nameID aor=\"sip:alice@x\"><name>Alice R&D</name></nameID></participant>
         <participant participant_id=\"B\" session_id=\"S\"><nameID aor=\"sip:bob@x\"/></participant>
         <stream stream_id=\"1\" session_id=\"S\"><label>1</label></stream>
         <stream stream_id=\"0\" session_id=\"S\"><label>0</label></stream>
-        <participantstreamassoc participant_id=\"A\"><send>1</send><recv>0</recv></participantstreamassoc>
-        <participantstreamassoc participant_id=\"B\"><send>0</send><recv>1</recv></participantstreamassoc>
+        <participantstreamassoc participant_id=\"A\">
+        <send>1</send><recv>0</recv></participantstreamassoc>
+        <participantstreamassoc participant_id=\"B\">
+        <send>0</send><recv>1</recv></participantstreamassoc>
         </recording>
         --OSS-unique-boundary-42--";
     let invite = message(
