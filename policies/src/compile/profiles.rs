@@ -1,0 +1,241 @@
+//! Profiles: parents merged in, rules, recorders, modules.
+
+use super::Scope;
+use crate::engine::{HeaderRules, Origins, ProfilePlan};
+use crate::facts::{Field, Part};
+use crate::limits;
+use crate::schema::{ModuleUse, Names, Parameter, Profile, SipUri, Spanned};
+use crate::template::Template;
+use crate::visit::{Report, Scalar};
+use sbc_core::ports::{Latch, MessageRules, ModuleFactory, Param, SideLegFactory};
+use sbc_core::sip::Uri;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The profile of routes that name none.
+pub(super) fn built_in() -> ProfilePlan {
+    ProfilePlan {
+        name: "built-in".into(),
+        relay: true,
+        latch: Latch::Once,
+        rules: None,
+        request_uri: None,
+        recorders: Vec::new(),
+        modules: Vec::new(),
+    }
+}
+
+pub(super) fn profiles(
+    report: &mut Report,
+    scope: &Scope<'_>,
+    recorders: &HashMap<String, Arc<dyn SideLegFactory>>,
+    origins: &Arc<Origins>,
+) -> HashMap<String, Arc<ProfilePlan>> {
+    let mut plans = HashMap::new();
+    for (name, profile) in scope.config.profiles.iter() {
+        let merged = merged(report, &scope.config.profiles, name, profile);
+        let plan = plan(report, scope, recorders, origins, name, merged);
+        plans.insert(name.value.clone(), Arc::new(plan));
+    }
+    for (name, _) in &scope.config.control {
+        let known = scope.registry.module_names();
+        if !known.contains(&name.value.as_str()) {
+            report.unknown(name, "module", &known);
+        }
+    }
+    plans
+}
+
+/// A profile with what its parents have and it has not.
+fn merged(
+    report: &mut Report,
+    profiles: &Names<Profile>,
+    name: &Spanned<String>,
+    profile: &Profile,
+) -> Profile {
+    let mut seen = vec![name.value.as_str()];
+    let mut merged = profile.clone();
+    let mut next = profile.extends.as_ref();
+    while let Some(parent_name) = next {
+        if seen.contains(&parent_name.value.as_str()) {
+            // Each of the circle comes here: the first of the file reports it.
+            let is_of_circle = parent_name.value == name.value;
+            let first = profiles.names().into_iter().find(|n| seen.contains(n));
+            seen.push(&parent_name.value);
+            if is_of_circle && first == Some(name.value.as_str()) {
+                let message = format!("profiles extend one another: {}", seen.join(" -> "));
+                report.value(
+                    parent_name.at,
+                    message,
+                    "expected a parent that is not a child",
+                );
+            }
+            break;
+        }
+        if seen.len() > limits::EXTENDS {
+            let hint = format!("expected at most {} parents", limits::EXTENDS);
+            report.value(parent_name.at, "too many parents", hint);
+            break;
+        }
+        let Some(parent) = profiles.get(parent_name) else {
+            super::unresolved(report, profiles, parent_name, "profile");
+            break;
+        };
+        merged = inherit(merged, parent);
+        seen.push(&parent_name.value);
+        next = parent.extends.as_ref();
+    }
+    merged
+}
+
+/// Maps merge key by key, scalars and lists replace, header rules follow the parent's.
+fn inherit(child: Profile, parent: &Profile) -> Profile {
+    let mut headers = parent.headers.clone();
+    headers.extend(child.headers);
+    Profile {
+        extends: child.extends,
+        relay: child.relay.or(parent.relay),
+        latch: child.latch.or(parent.latch),
+        control: child.control.or_else(|| parent.control.clone()),
+        headers,
+        request_uri: child.request_uri.or_else(|| parent.request_uri.clone()),
+        recorders: child.recorders.or_else(|| parent.recorders.clone()),
+    }
+}
+
+fn plan(
+    report: &mut Report,
+    scope: &Scope<'_>,
+    recorders: &HashMap<String, Arc<dyn SideLegFactory>>,
+    origins: &Arc<Origins>,
+    name: &Spanned<String>,
+    profile: Profile,
+) -> ProfilePlan {
+    let built_in = built_in();
+    let name: Arc<str> = name.value.as_str().into();
+    let rules = (!profile.headers.is_empty()).then(|| {
+        Arc::new(HeaderRules {
+            profile: Arc::clone(&name),
+            origins: Arc::clone(origins),
+            rules: profile.headers,
+        }) as Arc<dyn MessageRules>
+    });
+    if let Some(template) = &profile.request_uri {
+        check_request_uri(report, template);
+    }
+    let relay = profile.relay.map_or(built_in.relay, |r| r.value);
+    let wanted = profile.recorders.unwrap_or_default();
+    if let (false, Some(first)) = (relay, wanted.first()) {
+        report.value(
+            first.at,
+            "a call whose media does not pass through the SBC cannot be recorded",
+            "expected `media: { relay: always }`",
+        );
+    }
+    ProfilePlan {
+        name,
+        relay,
+        latch: profile.latch.map_or(built_in.latch, |l| l.value),
+        rules,
+        request_uri: profile.request_uri.map(|t| t.value),
+        recorders: named_recorders(report, scope, recorders, &wanted),
+        modules: modules(report, scope, &profile.control.unwrap_or_default()),
+    }
+}
+
+fn named_recorders(
+    report: &mut Report,
+    scope: &Scope<'_>,
+    recorders: &HashMap<String, Arc<dyn SideLegFactory>>,
+    wanted: &[Spanned<String>],
+) -> Vec<Arc<dyn SideLegFactory>> {
+    let mut factories = Vec::new();
+    for (n, name) in wanted.iter().enumerate() {
+        if wanted[..n].iter().any(|other| other.value == name.value) {
+            let message = format!("the recorder {} stands here twice", name.value);
+            report.value(name.at, message, "expected each recorder once");
+        }
+        if n == sbc_core::limits::RECORDERS {
+            let hint = format!("expected at most {}", sbc_core::limits::RECORDERS);
+            report.value(name.at, "too many recorders of one call", hint);
+        }
+        match recorders.get(&name.value) {
+            Some(factory) => factories.push(Arc::clone(factory)),
+            None => super::unresolved(report, &scope.config.recorders, name, "recorder"),
+        }
+    }
+    factories
+}
+
+fn modules(
+    report: &mut Report,
+    scope: &Scope<'_>,
+    uses: &[ModuleUse],
+) -> Vec<Arc<dyn ModuleFactory>> {
+    let known = scope.registry.module_names();
+    let mut factories = Vec::new();
+    for module in uses {
+        if !known.contains(&module.name.value.as_str()) {
+            report.unknown(&module.name, "module", &known);
+            continue;
+        }
+        let section = scope
+            .config
+            .control
+            .iter()
+            .find(|(n, _)| n.value == module.name.value);
+        let shared = section.map_or(&[][..], |(_, params)| params.as_slice());
+        let built = scope
+            .registry
+            .module(&module.name, &plain(&module.params), &plain(shared));
+        match built {
+            Ok(factory) => factories.push(factory),
+            Err(error) => {
+                super::build_error(report, error, &module.name, &[&module.params, shared]);
+            }
+        }
+    }
+    factories
+}
+
+fn plain(params: &[Parameter]) -> Vec<(String, Param)> {
+    params
+        .iter()
+        .map(|p| (p.key.value.clone(), p.value.clone()))
+        .collect()
+}
+
+/// Tries the template with values as they come in real requests.
+fn check_request_uri(report: &mut Report, template: &Spanned<Template>) {
+    let sample = |field: &Field| {
+        let value = match field {
+            Field::Party(_, Part::User | Part::Param(_)) => "100",
+            Field::Party(_, Part::Port) | Field::SourcePort => "5060",
+            Field::Party(_, Part::Host) | Field::SourceIp => "192.0.2.1",
+            Field::Party(_, Part::Uri) => "sip:100@192.0.2.1",
+            Field::Party(_, Part::Scheme) => "sip",
+            // The whole URI may come from a header.
+            Field::Header(_) if template.source().starts_with("${") => "sip:100@192.0.2.1",
+            _ => "name",
+        };
+        Some(value.to_owned())
+    };
+    let text = match template.render_with(&sample) {
+        Ok(text) => text,
+        Err(error) => {
+            report.value(
+                template.at,
+                error.to_string(),
+                "expected a template of a SIP URI",
+            );
+            return;
+        }
+    };
+    if Uri::parse(&text).is_ok_and(|uri| uri.scheme == sbc_core::sip::Scheme::Tel) {
+        return;
+    }
+    if let Err(why) = SipUri::read(&text) {
+        let message = format!("with sample values this is `{text}`: {why}");
+        report.value(template.at, message, "expected a template of a SIP URI");
+    }
+}

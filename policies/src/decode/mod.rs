@@ -1,0 +1,186 @@
+//! From the tree to the schema: one visitor for each section, all of them collecting.
+
+mod network;
+mod peers;
+mod profiles;
+mod rest;
+mod routes;
+
+use crate::facts::Field;
+use crate::schema::{Config, Parameter, Pattern, Spanned, Test, When};
+use crate::tree::{Data, Entry, Node};
+use crate::visit::{self, MapView, Report, Scalar};
+use sbc_core::ports::Param;
+
+/// Reads a whole file. What could not be read is missing or has its default, with an error on record.
+pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
+    let mut config = Config::default();
+    let Some(map) = MapView::of(report, root, root.at, "") else {
+        return config;
+    };
+    version(report, map.get("version"));
+    if let Some(entry) = map.get("listeners") {
+        config.listeners = network::listeners(report, entry);
+    }
+    if let Some(entry) = map.get("realms") {
+        config.realms = network::realms(report, entry);
+    }
+    if let Some(entry) = map.get("trunks") {
+        config.trunks = peers::trunks(report, entry);
+    }
+    if let Some(entry) = map.get("recorders") {
+        config.recorders = peers::recorders(report, entry);
+    }
+    if let Some(entry) = map.get("profiles") {
+        config.profiles = profiles::profiles(report, entry);
+    }
+    if let Some(entry) = map.get("routes") {
+        config.routes = routes::routes(report, entry);
+    }
+    if let Some(entry) = map.get("control") {
+        config.control = rest::control(report, entry);
+    }
+    if let Some(entry) = map.get("observe") {
+        config.observe = rest::observe(report, entry);
+    }
+    if let Some(drain) = visit::field(report, map.get("drain")) {
+        config.drain = crate::schema::Drain(drain.value);
+    }
+    if let Some(entry) = map.get("log") {
+        config.log = rest::log(report, entry);
+    }
+    config.srs = map.get("srs").and_then(|e| rest::srs(report, e));
+    if map.get("srs").is_none() {
+        map.required(report, "listeners");
+    }
+    if map.get("listeners").is_some() {
+        map.required(report, "realms");
+        map.required(report, "routes");
+    }
+    map.finish(report);
+    config
+}
+
+fn version(report: &mut Report, entry: Option<&Entry>) {
+    let Some(version): Option<Spanned<u16>> = visit::field(report, entry) else {
+        return;
+    };
+    if version.value != 1 {
+        let message = format!("version {} is not known", version.value);
+        report.value(version.at, message, "expected 1");
+    }
+}
+
+/// Things by name, each read by `read`.
+fn named<T>(
+    report: &mut Report,
+    entry: &Entry,
+    what: &str,
+    read: impl Fn(&mut Report, &Entry) -> Option<T>,
+) -> crate::schema::Names<T> {
+    let mut names = crate::schema::Names::default();
+    for entry in visit::names(report, entry, what) {
+        let value = read(report, entry);
+        let name = Spanned {
+            value: entry.key.to_string(),
+            at: entry.at,
+        };
+        names.push(name, value);
+    }
+    names
+}
+
+/// A list of scalars.
+fn scalars<T: Scalar>(report: &mut Report, nodes: &[Node]) -> Vec<Spanned<T>> {
+    nodes
+        .iter()
+        .filter_map(|node| visit::scalar(report, node, node.at))
+        .collect()
+}
+
+/// A condition: fields with expressions, `not`, `any`.
+fn when(report: &mut Report, node: &Node, at: crate::tree::Position) -> When {
+    let Data::Map(entries) = &node.data else {
+        report.value(
+            at,
+            format!("{} is not a condition", node.describe()),
+            "expected fields with regular expressions: { to.user: '^1', not: { .. }, any: [ .. ] }",
+        );
+        return Vec::new();
+    };
+    visit::duplicates(report, entries);
+    entries
+        .iter()
+        .filter_map(|entry| test(report, entry))
+        .collect()
+}
+
+fn test(report: &mut Report, entry: &Entry) -> Option<Test> {
+    match &*entry.key {
+        "not" => Some(Test::Not(when(report, &entry.value, entry.at))),
+        "any" => {
+            let nodes = visit::full_list(report, entry, "conditions");
+            let any = nodes.iter().map(|node| when(report, node, node.at));
+            Some(Test::Any(any.collect()))
+        }
+        "expr" => {
+            let hint = "expected fields with regular expressions, `not` and `any`";
+            report.later(entry, hint.to_owned());
+            None
+        }
+        name => {
+            let pattern: Option<Spanned<Pattern>> = visit::field(report, Some(entry));
+            match Field::parse(name) {
+                Ok(field) => Some(Test::Matches(field, pattern?.value)),
+                Err(error) => {
+                    report.key(entry.at, error.to_string(), error.hint());
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// Parameters of a module: every entry but `use`.
+fn parameters(entries: &[Entry]) -> Vec<Parameter> {
+    entries
+        .iter()
+        .filter(|entry| &*entry.key != "use")
+        .map(|entry| Parameter {
+            key: Spanned {
+                value: entry.key.to_string(),
+                at: entry.at,
+            },
+            value: param(&entry.value),
+            at: entry.value.at,
+        })
+        .collect()
+}
+
+fn param(node: &Node) -> Param {
+    match &node.data {
+        Data::Null => Param::Text(String::new()),
+        Data::Scalar { text, plain: false } => Param::Text(text.to_string()),
+        Data::Scalar { text, plain: true } => match &**text {
+            "true" => Param::Bool(true),
+            "false" => Param::Bool(false),
+            text => number(text).unwrap_or_else(|| Param::Text(text.to_owned())),
+        },
+        Data::List(items) => Param::List(items.iter().map(param).collect()),
+        Data::Map(entries) => {
+            let pairs = entries.iter().map(|e| (e.key.to_string(), param(&e.value)));
+            Param::Map(pairs.collect())
+        }
+    }
+}
+
+/// A plain number; text with a leading zero or plus (a phone number) is none.
+fn number(text: &str) -> Option<Param> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let first = digits.bytes().next()?;
+    if !first.is_ascii_digit() || (first == b'0' && digits.len() > 1 && !digits.starts_with("0.")) {
+        return None;
+    }
+    let int = text.parse().ok().map(Param::Int);
+    int.or_else(|| text.parse().ok().map(Param::Float))
+}

@@ -1,0 +1,346 @@
+//! The engine: which route a request takes, and what the plan of its call is.
+//!
+//! Semantics are those of the contract; `docs/configuration/routes.md` tells them to operators.
+
+mod origin;
+mod outgoing;
+mod rules;
+
+pub(crate) use origin::{Origins, Sources, TrunkId};
+pub(crate) use outgoing::{sender, target};
+pub(crate) use rules::HeaderRules;
+
+use crate::condition;
+use crate::facts::Facts;
+use crate::schema::{SipUri, When};
+use crate::template::Template;
+use origin::Located;
+use sbc_core::b2bua::plan::{AppPlan, CallPlan, Connect, Refusal, TargetPlan};
+use sbc_core::net::{Network, RealmId, Trust};
+use sbc_core::ports::{
+    Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
+};
+use sbc_core::sip::{Scheme, StatusCode, Uri};
+use sbc_core::transport::{Target, Transport};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The rules of one configuration, compiled, over a network.
+#[derive(Clone)]
+pub struct Engine {
+    network: Arc<Network>,
+    book: Arc<Book>,
+}
+
+/// What does not change when listeners are bound.
+pub(crate) struct Book {
+    pub(crate) origins: Arc<Origins>,
+    pub(crate) trunks: Vec<TrunkPlan>,
+    pub(crate) routes: Vec<RoutePlan>,
+    pub(crate) index: Index,
+    /// Realms whose requests an app answers whatever the routes say: the embedded recording server.
+    pub(crate) apps: Vec<(RealmId, Arc<AppPlan>)>,
+}
+
+/// A trunk.
+pub(crate) struct TrunkPlan {
+    pub(crate) name: Arc<str>,
+    pub(crate) realm: RealmId,
+    /// In the order they are tried.
+    pub(crate) targets: Vec<(SipUri, Target)>,
+}
+
+/// A profile, with what it has from its parents.
+pub(crate) struct ProfilePlan {
+    pub(crate) name: Arc<str>,
+    pub(crate) relay: bool,
+    pub(crate) latch: Latch,
+    pub(crate) rules: Option<Arc<dyn MessageRules>>,
+    pub(crate) request_uri: Option<Template>,
+    pub(crate) recorders: Vec<Arc<dyn SideLegFactory>>,
+    pub(crate) modules: Vec<Arc<dyn ModuleFactory>>,
+}
+
+/// A route.
+pub(crate) struct RoutePlan {
+    pub(crate) name: Arc<str>,
+    pub(crate) when: When,
+    pub(crate) action: ActionPlan,
+    pub(crate) profile: Arc<ProfilePlan>,
+    pub(crate) ring_timeout: Duration,
+}
+
+/// What a route does.
+pub(crate) enum ActionPlan {
+    Refuse(Refusal),
+    App(Arc<AppPlan>),
+    To(Vec<DestinationPlan>),
+}
+
+/// Where a route goes.
+#[derive(Clone, Copy)]
+pub(crate) enum DestinationPlan {
+    Trunk(TrunkId),
+    RequestUri(RealmId),
+}
+
+/// Positions of routes by their `from`, each list in order: a request looks only at those that may
+/// be for it.
+#[derive(Default)]
+pub(crate) struct Index {
+    pub(crate) any: Vec<u32>,
+    /// Those without `from` that reject: the only ones of them for strangers.
+    pub(crate) any_rejecting: Vec<u32>,
+    pub(crate) by_realm: Vec<Vec<u32>>,
+    pub(crate) by_trunk: Vec<Vec<u32>>,
+}
+
+impl Engine {
+    pub(crate) fn new(network: Arc<Network>, book: Arc<Book>) -> Self {
+        Self { network, book }
+    }
+
+    /// The same rules over a network whose listeners and realms are in the same order: after binding
+    /// has chosen ports.
+    ///
+    /// # Panics
+    /// Where `network` has another number of listeners or realms.
+    #[must_use]
+    pub fn with_network(&self, network: Arc<Network>) -> Self {
+        assert_eq!(network.listeners.len(), self.network.listeners.len());
+        assert_eq!(network.realms.len(), self.network.realms.len());
+        Self {
+            network,
+            book: Arc::clone(&self.book),
+        }
+    }
+
+    /// The same rules after listeners were bound: `addresses` are the local ones, in the order of
+    /// the network's listeners. An advertised port of zero becomes the bound one.
+    ///
+    /// # Panics
+    /// Where `addresses` has another length than the network's listeners.
+    #[must_use]
+    pub fn bound(&self, addresses: &[SocketAddr]) -> Self {
+        assert_eq!(addresses.len(), self.network.listeners.len());
+        let mut network = Network::clone(&self.network);
+        for (listener, address) in network.listeners.iter_mut().zip(addresses) {
+            listener.bind = *address;
+            if listener.advertise.port() == 0 {
+                listener.advertise.set_port(address.port());
+            }
+        }
+        self.with_network(Arc::new(network))
+    }
+
+    /// The first route that is for this request.
+    fn select(&self, located: &Located<'_>, facts: &Facts<'_>) -> Option<&RoutePlan> {
+        let realm = self.network.realm(located.realm);
+        let index = &self.book.index;
+        let stranger = located.trunk.is_none() && realm.trust == Trust::None;
+        let any = if stranger {
+            &index.any_rejecting
+        } else {
+            &index.any
+        };
+        let by_trunk = located.trunk.map_or(&[][..], |t| &index.by_trunk[t.0]);
+        let mut lists = [
+            any.as_slice(),
+            index.by_realm[usize::from(located.realm.0)].as_slice(),
+            by_trunk,
+        ];
+        loop {
+            let list = lists
+                .iter_mut()
+                .filter(|list| !list.is_empty())
+                .min_by_key(|list| list[0])?;
+            let route = &self.book.routes[list[0] as usize];
+            *list = &list[1..];
+            if condition::holds(&route.when, facts) {
+                return Some(route);
+            }
+        }
+    }
+
+    fn connect<'f>(
+        &'f self,
+        route: &RoutePlan,
+        destinations: &[DestinationPlan],
+        located: &Located<'_>,
+        facts: &mut Facts<'f>,
+    ) -> CallPlan {
+        let mut targets = Vec::new();
+        let mut refusal = None;
+        let mut take = |target: Result<TargetPlan, Refusal>| match target {
+            Ok(target) => targets.push(target),
+            Err(why) => refusal = refusal.take().or(Some(why)),
+        };
+        for destination in destinations {
+            match *destination {
+                DestinationPlan::Trunk(id) => {
+                    let trunk = &self.book.trunks[id.0];
+                    facts.target = Some(&trunk.name);
+                    for (uri, target) in &trunk.targets {
+                        take(self.trunk_target(route, trunk, &uri.0, target, facts));
+                    }
+                }
+                DestinationPlan::RequestUri(realm) => {
+                    facts.target = None;
+                    take(self.request_uri_target(route, realm, located, facts));
+                }
+            }
+        }
+        if targets.is_empty() {
+            let no_target = || refuse(StatusCode::of(404), "", &route.name);
+            return CallPlan::Refuse(refusal.unwrap_or_else(no_target));
+        }
+        let profile = &route.profile;
+        CallPlan::Connect(Arc::new(Connect {
+            trunk: located
+                .trunk
+                .map(|t| Arc::clone(&self.book.trunks[t.0].name)),
+            route: Arc::clone(&route.name),
+            profile: Arc::clone(&profile.name),
+            targets,
+            relay: profile.relay,
+            latch: profile.latch,
+            rules: profile.rules.clone(),
+            recorders: profile.recorders.clone(),
+            modules: profile.modules.clone(),
+            ring_timeout: route.ring_timeout,
+        }))
+    }
+
+    fn trunk_target(
+        &self,
+        route: &RoutePlan,
+        trunk: &TrunkPlan,
+        uri: &Uri,
+        target: &Target,
+        facts: &Facts<'_>,
+    ) -> Result<TargetPlan, Refusal> {
+        let incoming = request_uri(facts, route)?;
+        let plain = || outgoing::request_uri(incoming, uri);
+        self.target_plan(route, trunk.realm, uri, target.clone(), facts, plain)
+            .map(|plan| TargetPlan {
+                trunk: Some(Arc::clone(&trunk.name)),
+                ..plan
+            })
+    }
+
+    fn request_uri_target(
+        &self,
+        route: &RoutePlan,
+        realm: RealmId,
+        located: &Located<'_>,
+        facts: &Facts<'_>,
+    ) -> Result<TargetPlan, Refusal> {
+        if self.network.realm(located.realm).trust == Trust::None {
+            return Err(refuse(StatusCode::of(403), "", &route.name));
+        }
+        let uri = request_uri(facts, route)?;
+        let not_found = || refuse(StatusCode::of(404), "", &route.name);
+        let target = target(uri, Transport::Udp).ok_or_else(not_found)?;
+        if outgoing::addresses(&target).is_some_and(|address| self.network.is_ours(address)) {
+            return Err(not_found());
+        }
+        self.target_plan(route, realm, uri, target, facts, || uri.clone())
+    }
+
+    fn target_plan(
+        &self,
+        route: &RoutePlan,
+        realm: RealmId,
+        uri: &Uri,
+        target: Target,
+        facts: &Facts<'_>,
+        plain: impl FnOnce() -> Uri,
+    ) -> Result<TargetPlan, Refusal> {
+        let Some(sender) = sender(&self.network, realm, &target) else {
+            let reason = "No Way To The Target";
+            return Err(refuse(StatusCode::of(503), reason, &route.name));
+        };
+        let ours = self.network.listener(sender).advertise.ip();
+        let malformed = || refuse(StatusCode::of(400), "", &route.name);
+        let request_uri = match &route.profile.request_uri {
+            Some(template) => render_uri(template, facts, route)?,
+            None => plain(),
+        };
+        Ok(TargetPlan {
+            trunk: None,
+            realm,
+            target,
+            request_uri,
+            from: outgoing::from(facts.from().ok_or_else(malformed)?, ours),
+            to: outgoing::to(facts.to().ok_or_else(malformed)?, uri),
+        })
+    }
+}
+
+/// The Request-URI of a request, of a scheme that can be sent on.
+fn request_uri<'f>(facts: &'f Facts<'_>, route: &RoutePlan) -> Result<&'f Uri, Refusal> {
+    match facts.ruri() {
+        Some(uri) if matches!(uri.scheme, Scheme::Sip | Scheme::Tel) => Ok(uri),
+        Some(_) => Err(refuse(StatusCode::of(416), "", &route.name)),
+        None => Err(refuse(StatusCode::of(400), "", &route.name)),
+    }
+}
+
+/// What `request_uri` of a profile makes; 484 where that is no URI: something in it was empty.
+fn render_uri(template: &Template, facts: &Facts<'_>, route: &RoutePlan) -> Result<Uri, Refusal> {
+    let text = template.render(facts).map_err(|error| {
+        tracing::warn!(route = &*route.name, %error, "request_uri cannot be rendered");
+        refuse(StatusCode::of(500), "", &route.name)
+    })?;
+    Uri::parse(&text)
+        .ok()
+        .filter(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Tel))
+        .ok_or_else(|| refuse(StatusCode::of(484), "", &route.name))
+}
+
+fn refuse(status: StatusCode, reason: &str, rule: &str) -> Refusal {
+    Refusal {
+        status,
+        reason: reason.into(),
+        rule: rule.into(),
+    }
+}
+
+impl PolicyEngine for Engine {
+    fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan {
+        let located = self.book.origins.locate(request.flow);
+        if let Some((_, app)) = self.book.apps.iter().find(|(r, _)| *r == located.realm) {
+            return CallPlan::App(Arc::clone(app));
+        }
+        let mut facts = Facts::new(*request, located.origin);
+        let Some(route) = self.select(&located, &facts) else {
+            let realm = self.network.realm(located.realm);
+            // A stranger learns nothing about which numbers exist.
+            let status = match (located.trunk, realm.trust) {
+                (None, Trust::None) => StatusCode::of(403),
+                _ => StatusCode::of(404),
+            };
+            return CallPlan::Refuse(refuse(status, "", "no route"));
+        };
+        match &route.action {
+            ActionPlan::Refuse(refusal) => CallPlan::Refuse(refusal.clone()),
+            ActionPlan::App(app) => CallPlan::App(Arc::clone(app)),
+            ActionPlan::To(to) => self.connect(route, to, &located, &mut facts),
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("network", &self.network)
+            .field("routes", &self.book.routes.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,309 @@
+//! What conditions and templates may ask about a call: one list of names for both.
+
+use crate::problem::nearest;
+use sbc_core::ports::RequestFacts;
+use sbc_core::sip::{HeaderName, Method, NameAddr, Scheme, Uri};
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+/// A name that a condition or a template may use.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Field {
+    /// A part of an address.
+    Party(Party, Part),
+    /// The first value of a header: `header["X-Foo"]`.
+    Header(HeaderName),
+    /// The method of the request that leaves (in routes: that came).
+    Method,
+    /// The address the request came from.
+    SourceIp,
+    /// Its port.
+    SourcePort,
+    /// The name of the listener.
+    Listener,
+    /// The name of the realm it came from.
+    Realm,
+    /// The name of the trunk it came from.
+    Trunk,
+    /// The name of the trunk it goes to.
+    Target,
+}
+
+/// Which address.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Party {
+    /// The Request-URI.
+    Ruri,
+    /// From.
+    From,
+    /// To.
+    To,
+    /// The first Contact.
+    Contact,
+}
+
+/// Which part of an address.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Part {
+    /// The user, without password.
+    User,
+    /// The host, IPv6 in brackets.
+    Host,
+    /// The port, where one is written.
+    Port,
+    /// `sip`, `tel`.
+    Scheme,
+    /// The display name; not in the Request-URI.
+    Display,
+    /// The whole URI.
+    Uri,
+    /// A parameter of the URI, else of the header.
+    Param(Box<str>),
+}
+
+/// Names that stand alone, for error texts.
+const WHOLE: [&str; 7] = [
+    "method",
+    "source.ip",
+    "source.port",
+    "listener",
+    "realm",
+    "trunk.name",
+    "target.name",
+];
+const PARTIES: [(&str, Party); 4] = [
+    ("ruri", Party::Ruri),
+    ("from", Party::From),
+    ("to", Party::To),
+    ("contact", Party::Contact),
+];
+const PARTS: [(&str, Part); 6] = [
+    ("user", Part::User),
+    ("host", Part::Host),
+    ("port", Part::Port),
+    ("scheme", Part::Scheme),
+    ("display", Part::Display),
+    ("uri", Part::Uri),
+];
+
+/// Names of the contract that a later version has.
+const LATER: [&str; 2] = ["var", "map"];
+
+impl Field {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// Where there is no such name: what is wrong, and what may have been meant.
+    pub fn parse(name: &str) -> Result<Self, UnknownField> {
+        if let Some(header) = name.strip_prefix("header[") {
+            return header_name(header)
+                .ok_or_else(|| UnknownField::new(name, "write header[\"X-Foo\"]".to_owned()));
+        }
+        let field = match name {
+            "method" => Self::Method,
+            "source.ip" => Self::SourceIp,
+            "source.port" => Self::SourcePort,
+            "listener" => Self::Listener,
+            "realm" => Self::Realm,
+            "trunk.name" => Self::Trunk,
+            "target.name" => Self::Target,
+            _ => return party(name).ok_or_else(|| UnknownField::suggest(name)),
+        };
+        Ok(field)
+    }
+}
+
+fn header_name(rest: &str) -> Option<Field> {
+    let quoted = rest.strip_suffix(']')?.trim();
+    let bare = quoted
+        .strip_prefix('"')
+        .and_then(|q| q.strip_suffix('"'))
+        .or_else(|| quoted.strip_prefix('\'').and_then(|q| q.strip_suffix('\'')))?;
+    is_token(bare).then(|| Field::Header(HeaderName::parse(bare)))
+}
+
+fn party(name: &str) -> Option<Field> {
+    let (party, part) = name.split_once('.')?;
+    let party = PARTIES.iter().find(|(n, _)| *n == party)?.1;
+    let part = match part.strip_prefix("params.") {
+        Some(param) if is_token(param) => Part::Param(param.into()),
+        Some(_) => return None,
+        None => PARTS.iter().find(|(n, _)| *n == part)?.1.clone(),
+    };
+    match (party, &part) {
+        (Party::Ruri, Part::Display) => None,
+        _ => Some(Field::Party(party, part)),
+    }
+}
+
+/// Whether this is a token of RFC 3261 §25.1: what a header's name may be made of.
+pub(crate) fn is_token(text: &str) -> bool {
+    let fine = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
+    !text.is_empty() && text.bytes().all(fine)
+}
+
+/// A name that a condition or template uses and that does not exist.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("unknown name `{name}`")]
+pub struct UnknownField {
+    name: String,
+    hint: String,
+}
+
+impl UnknownField {
+    fn new(name: &str, hint: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            hint,
+        }
+    }
+
+    fn suggest(name: &str) -> Self {
+        let root = name.split(['.', '[']).next().unwrap_or(name);
+        if LATER.contains(&root) {
+            return Self::new(name, format!("`{root}` is not in this version"));
+        }
+        let mut known: Vec<String> = WHOLE.iter().map(|n| (*n).to_owned()).collect();
+        for (party, _) in PARTIES {
+            for (part, _) in &PARTS {
+                known.push(format!("{party}.{part}"));
+            }
+            known.push(format!("{party}.params.NAME"));
+        }
+        known.push("header[\"X-Foo\"]".to_owned());
+        known.retain(|name| name != "ruri.display");
+        let mut hint = format!(
+            "expected one of: {}, header[\"NAME\"], and of ruri, from, to, contact: .user .host \
+             .port .scheme .params.NAME .display .uri",
+            WHOLE.join(", ")
+        );
+        if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
+            hint.push_str(&format!("; did you mean `{near}`?"));
+        }
+        Self::new(name, hint)
+    }
+
+    /// What was expected.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+}
+
+/// Names that belong to where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) listener: &'a str,
+    pub(crate) realm: &'a str,
+    pub(crate) trunk: Option<&'a str>,
+}
+
+/// A request and what is known about it. Addresses are read once, when first asked for.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    request: RequestFacts<'a>,
+    origin: Origin<'a>,
+    /// The trunk it goes to.
+    pub(crate) target: Option<&'a str>,
+    /// The method of the message that leaves, where it is another than that of the request.
+    pub(crate) method: Option<&'a Method>,
+    ruri: OnceCell<Option<Uri>>,
+    from: OnceCell<Option<NameAddr>>,
+    to: OnceCell<Option<NameAddr>>,
+    contact: OnceCell<Option<NameAddr>>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(request: RequestFacts<'a>, origin: Origin<'a>) -> Self {
+        Self {
+            request,
+            origin,
+            target: None,
+            method: None,
+            ruri: OnceCell::new(),
+            from: OnceCell::new(),
+            to: OnceCell::new(),
+            contact: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn ruri(&self) -> Option<&Uri> {
+        let read = || Uri::parse(self.request.message.request_uri()).ok();
+        self.ruri.get_or_init(read).as_ref()
+    }
+
+    pub(crate) fn from(&self) -> Option<&NameAddr> {
+        let read = || self.request.message.from().ok();
+        self.from.get_or_init(read).as_ref()
+    }
+
+    pub(crate) fn to(&self) -> Option<&NameAddr> {
+        let read = || self.request.message.to().ok();
+        self.to.get_or_init(read).as_ref()
+    }
+
+    fn contact(&self) -> Option<&NameAddr> {
+        let read = || self.request.message.contact();
+        self.contact.get_or_init(read).as_ref()
+    }
+
+    /// The value of a field; nothing where the request does not have it.
+    pub(crate) fn value(&self, field: &Field) -> Option<Cow<'_, str>> {
+        match field {
+            Field::Party(Party::Ruri, part) => uri_part(self.ruri()?, part),
+            Field::Party(Party::From, part) => name_part(self.from()?, part),
+            Field::Party(Party::To, part) => name_part(self.to()?, part),
+            Field::Party(Party::Contact, part) => name_part(self.contact()?, part),
+            Field::Header(name) => self.request.message.header(name).map(Cow::Borrowed),
+            Field::Method => {
+                let method = self.method.or_else(|| self.request.message.method());
+                method.map(|m| Cow::Borrowed(m.as_str()))
+            }
+            Field::SourceIp => Some(self.request.flow.remote.ip().to_string().into()),
+            Field::SourcePort => Some(self.request.flow.remote.port().to_string().into()),
+            Field::Listener => Some(Cow::Borrowed(self.origin.listener)),
+            Field::Realm => Some(Cow::Borrowed(self.origin.realm)),
+            Field::Trunk => self.origin.trunk.map(Cow::Borrowed),
+            Field::Target => self.target.map(Cow::Borrowed),
+        }
+    }
+}
+
+fn name_part<'n>(name: &'n NameAddr, part: &Part) -> Option<Cow<'n, str>> {
+    match part {
+        Part::Display if name.display.is_empty() => None,
+        Part::Display => Some(Cow::Borrowed(&name.display)),
+        Part::Param(param) => {
+            let value = name.uri.param(param).or_else(|| name.param(param));
+            value.map(Cow::Borrowed)
+        }
+        part => uri_part(&name.uri, part),
+    }
+}
+
+fn uri_part<'u>(uri: &'u Uri, part: &Part) -> Option<Cow<'u, str>> {
+    match part {
+        Part::User => match uri.scheme {
+            Scheme::Other(_) => None,
+            _ => user(uri).map(Cow::Borrowed),
+        },
+        Part::Host => uri.host.as_ref().map(|host| host.to_string().into()),
+        Part::Port => uri.port.map(|port| port.to_string().into()),
+        Part::Scheme => Some(match &uri.scheme {
+            Scheme::Sip => Cow::Borrowed("sip"),
+            Scheme::Sips => Cow::Borrowed("sips"),
+            Scheme::Tel => Cow::Borrowed("tel"),
+            Scheme::Other(other) => Cow::Borrowed(other),
+        }),
+        Part::Display => None,
+        Part::Uri => Some(uri.to_string().into()),
+        Part::Param(param) => uri.param(param).map(Cow::Borrowed),
+    }
+}
+
+/// The user part without password; nothing where it is empty.
+pub(crate) fn user(uri: &Uri) -> Option<&str> {
+    let user = uri.user.as_deref()?;
+    let bare = user.split(':').next().unwrap_or(user);
+    (!bare.is_empty()).then_some(bare)
+}

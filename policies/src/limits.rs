@@ -1,0 +1,18 @@
+//! Every bound of the crate, one line of reason each.
+
+/// Bytes of a configuration file: 10,000 routes take about two million.
+pub(crate) const FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Nesting of a YAML tree: the deepest key of the schema is at ten.
+pub(crate) const NESTING: usize = 32;
+/// Nodes that aliases (`*name`) may add to a tree: keeps a nest of aliases from filling memory.
+pub(crate) const ALIAS_NODES: usize = 100_000;
+/// Compiled size of one regular expression, in bytes.
+pub(crate) const REGEX_BYTES: usize = 1024 * 1024;
+/// Parents of a profile (`extends`): more is a mistake.
+pub(crate) const EXTENDS: usize = 16;
+/// Problems that are printed; the rest is counted.
+pub(crate) const PROBLEMS: usize = 100;
+/// Realms, and listeners: each listener is a socket; ids have 16 bits.
+pub(crate) const NETWORK: usize = 4_096;
+/// Characters of a line that stand in an error text.
+pub(crate) const LINE: usize = 160;

@@ -1,0 +1,289 @@
+//! What is wrong with a configuration: where, what was expected, what may have been meant.
+//!
+//! A [`Problem`] prints like a compiler's message:
+//!
+//! ```text
+//! sbc.yaml:12:5: unknown key `target` in trunks.carrier
+//!    12 |     target: [ "sip:1.2.3.4" ]
+//!       |     ^^^^^^ expected one of: realm, match, targets; did you mean `targets`?
+//! ```
+
+use crate::limits;
+use crate::tree::{Node, Position};
+use std::fmt;
+use std::sync::Arc;
+
+/// A file, as it was read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: Box<str>,
+    pub(crate) text: Box<str>,
+    pub(crate) root: Option<Node>,
+}
+
+impl Source {
+    fn line(&self, number: u32) -> &str {
+        let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.text.lines().nth(index).unwrap_or("")
+    }
+}
+
+/// How a problem is related to the key or value it points at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum About {
+    /// The value, or the whole entry: its path stands before the message.
+    Value,
+    /// A key as such: the path of its map stands behind the message.
+    Key,
+    /// Something that a map lacks: the path of the map stands behind the message.
+    Map,
+    /// The text as such: no path.
+    Text,
+}
+
+/// One thing that is wrong, or (as a warning) odd.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    source: Arc<Source>,
+    at: Option<Position>,
+    path: String,
+    /// How much of the path is that of the map or list around.
+    parent: usize,
+    about: About,
+    message: String,
+    /// Stands behind the place of a key.
+    predicate: &'static str,
+    hint: String,
+    warning: bool,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        source: &Arc<Source>,
+        at: Position,
+        about: About,
+        message: String,
+        hint: String,
+    ) -> Self {
+        let path = source.root.as_ref().and_then(|root| root.path_of(at.id));
+        let (path, parent) = path.unwrap_or_default();
+        Self {
+            source: Arc::clone(source),
+            at: Some(at),
+            path,
+            parent,
+            about,
+            message,
+            predicate: "",
+            hint,
+            warning: false,
+        }
+    }
+
+    pub(crate) fn of_file(name: &str, message: String) -> Self {
+        let source = Source {
+            name: name.into(),
+            text: "".into(),
+            root: None,
+        };
+        Self {
+            source: Arc::new(source),
+            at: None,
+            path: String::new(),
+            parent: 0,
+            about: About::Text,
+            message,
+            predicate: "",
+            hint: String::new(),
+            warning: false,
+        }
+    }
+
+    pub(crate) fn with_predicate(mut self, predicate: &'static str) -> Self {
+        self.predicate = predicate;
+        self
+    }
+
+    pub(crate) fn into_warning(mut self) -> Self {
+        self.warning = true;
+        self
+    }
+
+    /// Where it stands; nothing where the whole file is meant.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        self.at
+    }
+
+    /// The path of the key or value: `trunks.carrier.targets[0]`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong, in one line, without position.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.about {
+            About::Value if !self.path.is_empty() => format!("{}: {}", self.path, self.message),
+            About::Value | About::Text => self.message.clone(),
+            About::Key => {
+                let place = place(&self.path[..self.parent]);
+                format!("{} {place}{}", self.message, self.predicate)
+            }
+            About::Map => format!("{} {}", self.message, place(&self.path)),
+        }
+    }
+
+    /// What was expected, and what may have been meant. May be empty.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+
+    fn order(&self) -> (u32, u32) {
+        self.at.map_or((0, 0), |at| (at.line, at.column))
+    }
+
+    fn same_as(&self, other: &Self) -> bool {
+        self.order() == other.order() && self.message == other.message && self.hint == other.hint
+    }
+}
+
+/// The part of a line that is shown, and the column in it: all of it where it is not too long.
+fn window(line: &str, column: usize) -> (String, usize) {
+    let length = line.chars().count();
+    let column = column.clamp(1, length + 1);
+    if length <= limits::LINE {
+        return (line.to_owned(), column);
+    }
+    let start = (column - 1).saturating_sub(limits::LINE / 2);
+    let part: String = line.chars().skip(start).take(limits::LINE).collect();
+    let end = if start + limits::LINE < length {
+        "..."
+    } else {
+        ""
+    };
+    match start {
+        0 => (format!("{part}{end}"), column),
+        _ => (format!("...{part}{end}"), column - start + 3),
+    }
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() {
+        "at the top level".to_owned()
+    } else {
+        format!("in {path}")
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.warning { "warning: " } else { "" };
+        let Some(at) = self.at else {
+            return write!(f, "{}: {kind}{}", self.source.name, self.message());
+        };
+        writeln!(
+            f,
+            "{}:{}:{}: {kind}{}",
+            self.source.name,
+            at.line,
+            at.column,
+            self.message()
+        )?;
+        let (line, column) = window(self.source.line(at.line), at.column as usize);
+        let before = line.chars().take(column - 1);
+        let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let rest = line.chars().count().saturating_sub(column - 1);
+        let length = (at.length as usize).clamp(1, rest.max(1));
+        writeln!(f, "{:5} | {line}", at.line)?;
+        write!(f, "      | {indent}{}", "^".repeat(length))?;
+        if !self.hint.is_empty() {
+            write!(f, " {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with a configuration, in the order of the file. Never empty.
+#[derive(Clone, Debug)]
+pub struct Errors {
+    problems: Vec<Problem>,
+}
+
+impl Errors {
+    pub(crate) fn new(problems: Vec<Problem>) -> Self {
+        Self {
+            problems: in_order(problems),
+        }
+    }
+
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter()
+    }
+
+    /// How many; at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.problems.len()
+    }
+}
+
+impl std::error::Error for Errors {}
+
+impl fmt::Display for Errors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.problems.iter().take(limits::PROBLEMS).enumerate() {
+            if n > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        match self.problems.len().saturating_sub(limits::PROBLEMS) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+/// Sorted by position, without doubles (a profile's mistake is found again in those that extend it).
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(Problem::order);
+    problems.dedup_by(|a, b| a.same_as(b));
+    problems
+}
+
+/// ` ; did you mean ..` for the nearest of `names`, where one is near.
+pub(crate) fn nearest<'n>(
+    wrong: &str,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Option<&'n str> {
+    let lower = wrong.to_lowercase();
+    names
+        .into_iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
+                name,
+            )
+        })
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(wrong.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `expected one of: a, b, c; did you mean `b`?`, for a name that is none of `names`.
+pub(crate) fn expected(wrong: &str, what: &str, names: &[&str]) -> String {
+    let mut hint = match names {
+        [] => format!("no {what} is configured"),
+        names if names.len() > 30 => format!("expected the name of a {what}"),
+        names => format!("expected one of: {}", names.join(", ")),
+    };
+    if let Some(name) = nearest(wrong, names.iter().copied()) {
+        hint.push_str(&format!("; did you mean `{name}`?"));
+    }
+    hint
+}

@@ -1,0 +1,238 @@
+//! Every key of a configuration: one table, from which come the lists in error texts, the check of
+//! the documentation, and what is refused as "not in this version".
+
+/// A key of the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Its path; `*` stands for a name that the user chose, `[]` for an item of a list.
+    pub path: &'static str,
+    /// The type of its value.
+    pub kind: &'static str,
+    /// What holds where it is absent; empty where it must be there.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// Whether this version has it; if not, it is a load error.
+    pub built: bool,
+}
+
+/// The table: `path: kind = default => doc`, and `later path => doc` for what is not built.
+macro_rules! keys {
+    (@key later $path:literal => $doc:literal) => {
+        Key { path: $path, kind: "", default: "", doc: $doc, built: false }
+    };
+    (@key $path:literal : $kind:literal = $default:literal => $doc:literal) => {
+        Key { path: $path, kind: $kind, default: $default, doc: $doc, built: true }
+    };
+    ($([$($entry:tt)*])*) => { &[$(keys!(@key $($entry)*)),*] };
+}
+
+/// All keys, in the order of the documentation.
+pub const KEYS: &[Key] = keys! {
+    ["version": "number" = "1"
+        => "the version of this format: 1"]
+    ["listeners": "map" = "none"
+        => "where SIP arrives"]
+    ["listeners.*.realm": "name of a realm" = ""
+        => "the side that the listener is on"]
+    ["listeners.*.udp": "address with port" = ""
+        => "the local address, for UDP; one of `udp` and `tcp`"]
+    ["listeners.*.tcp": "address with port" = ""
+        => "the local address, for TCP; one of `udp` and `tcp`"]
+    ["listeners.*.advertise": "address, with or without port"
+        = "the realm's `media.advertise`, else the local address"
+        => "what stands in Via and Contact, where peers see another address than the local one"]
+    [later "listeners.*.tls" => "TLS"]
+    [later "listeners.*.certificate" => "TLS"]
+    [later "certificates" => "TLS"]
+    ["realms": "map" = ""
+        => "the sides of the border"]
+    ["realms.*.trust": "none or full" = "none"
+        => "whether identities of this side are believed, and told to it"]
+    ["realms.*.media": "map" = "see its keys"
+        => "where media of this side is bound"]
+    ["realms.*.media.bind": "address" = "that of the realm's first listener"
+        => "the local address of media"]
+    ["realms.*.media.advertise": "address" = "the local address"
+        => "what stands in SDP"]
+    ["realms.*.media.ports": "range of ports" = "10000-29999"
+        => "the ports of media"]
+    [later "realms.*.media.quarantine" => "rest of a port before it is used again: 2s"]
+    ["trunks": "map" = "none"
+        => "peers, or groups of peers"]
+    ["trunks.*.realm": "name of a realm" = ""
+        => "the side that the trunk is on"]
+    ["trunks.*.match": "map" = "none"
+        => "how a request of this trunk is recognised"]
+    ["trunks.*.match.source": "list of addresses or ranges" = "none"
+        => "where its requests come from; the longest match wins"]
+    ["trunks.*.targets": "list of SIP URIs" = "none"
+        => "where requests to it go; the next is tried on failure"]
+    ["trunks.*.targets[].uri": "SIP URI" = ""
+        => "where requests go"]
+    ["trunks.*.targets[].priority": "number" = "1"
+        => "the lowest is tried first; equal ones in the order of the list"]
+    [later "trunks.*.targets[].weight" => "weighted choice"]
+    [later "trunks.*.auth" => "authentication"]
+    [later "trunks.*.register" => "registration with the peer"]
+    [later "trunks.*.health" => "OPTIONS as health check"]
+    [later "trunks.*.limits" => "limits of a trunk"]
+    [later "trunks.*.udp_max" => "size from which on TCP is tried"]
+    ["recorders": "map" = "none"
+        => "recording servers (SRS) of SIPREC"]
+    ["recorders.*.srs": "list of SIP URIs" = ""
+        => "its servers, in the order they are tried; TCP unless the URI says `;transport=udp`"]
+    ["recorders.*.timeout": "duration" = "1500ms"
+        => "how long one server may take to answer; a provisional response extends it once"]
+    ["recorders.*.skip_failover_codes": "regular expression" = "none"
+        => "status codes (the whole code must match) after which no other server is tried"]
+    ["recorders.*.realm": "name of a realm" = "the first with `trust: full`"
+        => "the side from which the servers are reached"]
+    [later "recorders.*.srtp" => "SRTP"]
+    ["profiles": "map" = "none"
+        => "what is done to a call"]
+    ["profiles.*.extends": "name of a profile" = "none"
+        => "a profile whose values hold where this one has none"]
+    ["profiles.*.media": "map" = "see its keys"
+        => "media of the call"]
+    ["profiles.*.media.relay": "always or never" = "always"
+        => "whether media passes through the SBC"]
+    ["profiles.*.media.latch": "once or strict" = "once"
+        => "which sources of media are believed"]
+    [later "profiles.*.media.codecs" => "codec policy"]
+    [later "profiles.*.media.timeout" => "end of a call without media"]
+    [later "profiles.*.session_timer" => "session timers"]
+    ["profiles.*.control": "list of modules" = "none"
+        => "call-control modules, in this order"]
+    ["profiles.*.control[].use": "name of a module" = ""
+        => "the module; the other keys of the item are its parameters"]
+    ["profiles.*.headers": "list of rules" = "none"
+        => "rules for headers of requests towards the other side, in this order"]
+    ["profiles.*.headers[].set": "header name" = ""
+        => "puts one line in the place of all lines of this name; with `to`"]
+    ["profiles.*.headers[].add": "header name" = ""
+        => "adds a line; with `to`"]
+    ["profiles.*.headers[].remove": "header name, or its start and `*`" = ""
+        => "removes all lines of this name"]
+    ["profiles.*.headers[].to": "template" = ""
+        => "the value of `set` and `add`"]
+    ["profiles.*.headers[].when": "condition" = "always"
+        => "when the rule acts"]
+    [later "profiles.*.headers[].replace" => "replacing a part of a value"]
+    [later "profiles.*.headers[].match" => "replacing a part of a value"]
+    [later "profiles.*.headers[].with" => "replacing a part of a value"]
+    [later "profiles.*.reply_headers" => "header rules for replies"]
+    [later "profiles.*.headers_pass" => "unknown headers that cross"]
+    ["profiles.*.request_uri": "template"
+        = "user and parameters of the incoming one, at the target's host"
+        => "the Request-URI of the outgoing request"]
+    [later "profiles.*.reply_codes" => "translation of replies"]
+    [later "profiles.*.transparent_dialog_ids" => "keeping Call-ID and From-tag"]
+    ["profiles.*.record": "map" = "none"
+        => "recording"]
+    ["profiles.*.record.recorders": "list of names of recorders" = "none"
+        => "who records the call, independent of one another"]
+    [later "profiles.*.record.mandatory" => "calls that end without their recorder"]
+    [later "profiles.*.record.announce" => "telling the parties of the recording"]
+    [later "profiles.*.record.dtmf" => "masking DTMF in recordings"]
+    ["routes": "list of rules" = "none"
+        => "which call goes where; the first that matches decides"]
+    ["routes[].name": "name" = ""
+        => "its name, in logs and explanations"]
+    ["routes[].from": "name of a trunk or realm" = "any"
+        => "where the call comes from"]
+    ["routes[].when": "condition" = "always"
+        => "what else must hold of the request"]
+    ["routes[].to": "list" = ""
+        => "trunks, `request-uri`, `{ request-uri: { realm: R } }`, in order; or one `{ app: NAME }`"]
+    ["routes[].to[].request-uri": "map" = "none"
+        => "the request's own URI"]
+    ["routes[].to[].request-uri.realm": "name of a realm" = "the only realm"
+        => "the side that the request leaves by"]
+    ["routes[].to[].app": "name of an app" = "none"
+        => "an app answers the call"]
+    ["routes[].reject": "status code, or map" = ""
+        => "refuses the call; instead of `to`"]
+    ["routes[].reject.code": "status code" = ""
+        => "300 to 699"]
+    ["routes[].reject.reason": "text" = "that of the code"
+        => "the reason phrase"]
+    ["routes[].profile": "name of a profile" = "the built-in one"
+        => "what is done to the call"]
+    ["routes[].ring_timeout": "duration" = "180s"
+        => "how long a target may ring before the next is tried"]
+    [later "routes[].failover_codes" => "choice of the codes after which the next target is tried"]
+    [later "routes[].redirect" => "following redirections"]
+    ["control": "map" = "none"
+        => "settings that a call-control module shares between its uses, by the module's name"]
+    ["observe": "map" = "none"
+        => "HTTP"]
+    ["observe.api": "address with port" = "no API"
+        => "where the API listens; loopback only"]
+    ["observe.metrics": "address with port" = "no metrics"
+        => "where Prometheus finds `/metrics`; loopback only"]
+    ["drain": "duration" = "30s"
+        => "how long running calls may go on after SIGTERM"]
+    ["log": "map" = "see its keys"
+        => "the log, on stderr"]
+    ["log.level": "error, warn, info, debug or trace" = "info"
+        => "from which level on is logged"]
+    ["log.format": "text or json" = "text"
+        => "how a line is written"]
+    ["log.private": "true or false" = "false"
+        => "whether numbers of subscribers stand in clear"]
+    ["srs": "map" = "no recording server"
+        => "the embedded recording server"]
+    ["srs.listen": "address with port" = ""
+        => "where it listens, UDP and TCP; media is bound to the same address"]
+    ["srs.dir": "path" = "/var/lib/sbc/recordings"
+        => "where recordings are written"]
+    ["srs.ports": "range of ports" = "31000-31999"
+        => "its media ports"]
+    [later "limits" => "limits of the box"]
+    [later "include" => "several files"]
+    [later "tests" => "cases that `sbc test` runs"]
+};
+
+/// The last part of a key's path, where the rest is `parent`.
+fn name_below(key: &Key, parent: &str) -> Option<&'static str> {
+    let name = match key.path.rsplit_once('.') {
+        Some((before, name)) if before == parent => name,
+        None if parent.is_empty() => key.path,
+        _ => return None,
+    };
+    Some(name)
+}
+
+fn find(parent: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter()
+        .find(|key| name_below(key, parent) == Some(name))
+}
+
+/// Names of the keys below `parent` that work.
+pub(crate) fn built(parent: &str) -> Vec<&'static str> {
+    let below = KEYS.iter().filter(|key| key.built);
+    below.filter_map(|key| name_below(key, parent)).collect()
+}
+
+/// Names of the keys below `parent` that a later version has.
+pub(crate) fn all_later(parent: &str) -> impl Iterator<Item = &'static str> {
+    let below = KEYS.iter().filter(|key| !key.built);
+    below.filter_map(move |key| name_below(key, parent))
+}
+
+pub(crate) fn is_built(parent: &str, name: &str) -> bool {
+    find(parent, name).is_some_and(|key| key.built)
+}
+
+/// What a key of a later version is about.
+pub(crate) fn later_doc(parent: &str, name: &str) -> Option<&'static str> {
+    find(parent, name)
+        .filter(|key| !key.built)
+        .map(|key| key.doc)
+}
+
+/// What a key does.
+pub(crate) fn doc(parent: &str, name: &str) -> Option<&'static str> {
+    find(parent, name).map(|key| key.doc)
+}

@@ -1,0 +1,363 @@
+//! The shape of a configuration, after decoding and before compiling.
+//!
+//! Every value that a later stage may complain about carries its [`Position`]. The table [`KEYS`]
+//! holds every key of the file with its type, default and documentation.
+
+pub(crate) mod keys;
+
+pub use crate::value::{Advertised, Pattern, Ports, Prefix, RefusalCode, SipUri};
+pub use keys::{KEYS, Key};
+
+use crate::template::Template;
+pub use crate::tree::Position;
+use sbc_core::net::Trust;
+use sbc_core::ports::{Latch, Param};
+use sbc_core::sip::HeaderName;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A value, and where it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub at: Position,
+}
+
+impl<T> Deref for Spanned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Things by name, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Names<T> {
+    entries: Vec<(Spanned<String>, T)>,
+    broken: Vec<String>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+}
+
+impl<T> Names<T> {
+    /// What has this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&T> {
+        let found = self.entries.iter().find(|(n, _)| n.value == name);
+        found.map(|(_, value)| value)
+    }
+
+    /// Names and what they name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Spanned<String>, &T)> {
+        self.entries.iter().map(|(name, value)| (name, value))
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, name: Spanned<String>, value: Option<T>) {
+        match value {
+            Some(value) => self.entries.push((name, value)),
+            None => self.broken.push(name.value),
+        }
+    }
+
+    /// Whether the file has this name, even if what it names could not be read: then the reference
+    /// is right, and the error is elsewhere.
+    pub(crate) fn is_declared(&self, name: &str) -> bool {
+        self.get(name).is_some() || self.broken.iter().any(|n| n == name)
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.entries.iter().map(|(n, _)| n.value.as_str()).collect()
+    }
+}
+
+/// A whole file.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Where SIP arrives.
+    pub listeners: Names<Listener>,
+    /// Sides of the border.
+    pub realms: Names<Realm>,
+    /// Peers.
+    pub trunks: Names<Trunk>,
+    /// Recorders.
+    pub recorders: Names<Recorder>,
+    /// What is done to a call.
+    pub profiles: Names<Profile>,
+    /// Which call goes where, in order.
+    pub routes: Vec<Route>,
+    /// Shared settings of call-control modules, by the module's name.
+    pub control: Vec<(Spanned<String>, Vec<Parameter>)>,
+    /// HTTP.
+    pub observe: Observe,
+    /// How long running calls may go on after SIGTERM.
+    pub drain: Drain,
+    /// Log.
+    pub log: Log,
+    /// The embedded recording server.
+    pub srs: Option<Srs>,
+}
+
+/// Where SIP arrives.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Whose side it is on.
+    pub realm: Spanned<String>,
+    /// Its transport.
+    pub transport: sbc_core::transport::Transport,
+    /// The local address.
+    pub bind: Spanned<SocketAddr>,
+    /// What stands in Via and Contact instead.
+    pub advertise: Option<Spanned<Advertised>>,
+}
+
+/// A side of the border.
+#[derive(Clone, Debug, Default)]
+pub struct Realm {
+    /// How far it is trusted.
+    pub trust: Trust,
+    /// Where its media is bound.
+    pub media: RealmMedia,
+}
+
+/// Where media of a realm is bound.
+#[derive(Clone, Debug, Default)]
+pub struct RealmMedia {
+    /// The local address; absent: that of the realm's first listener.
+    pub bind: Option<Spanned<IpAddr>>,
+    /// What stands in SDP; absent: the local address.
+    pub advertise: Option<Spanned<IpAddr>>,
+    /// Its ports.
+    pub ports: Option<Spanned<Ports>>,
+}
+
+/// A peer or a group of peers.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// Its side.
+    pub realm: Spanned<String>,
+    /// Where its requests come from.
+    pub source: Vec<Spanned<Prefix>>,
+    /// Where requests to it go.
+    pub targets: Vec<TrunkTarget>,
+}
+
+/// One address of a trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkTarget {
+    /// Where.
+    pub uri: Spanned<SipUri>,
+    /// The lowest goes first.
+    pub priority: u16,
+}
+
+/// A recorder.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    /// Its servers, in order.
+    pub srs: Vec<Spanned<SipUri>>,
+    /// Until a final response.
+    pub timeout: Duration,
+    /// No failover on these.
+    pub skip_failover_codes: Option<Spanned<Pattern>>,
+    /// From which side it is reached.
+    pub realm: Option<Spanned<String>>,
+}
+
+/// What is done to a call. Nothing where the parent's (or the built-in) value holds.
+#[derive(Clone, Debug, Default)]
+pub struct Profile {
+    /// Its parent.
+    pub extends: Option<Spanned<String>>,
+    /// Whether media passes through us.
+    pub relay: Option<Spanned<bool>>,
+    /// How media sources are learned.
+    pub latch: Option<Spanned<Latch>>,
+    /// Call-control modules, in order.
+    pub control: Option<Vec<ModuleUse>>,
+    /// Header rules, in order; behind those of the parent.
+    pub headers: Vec<HeaderRule>,
+    /// The Request-URI.
+    pub request_uri: Option<Spanned<Template>>,
+    /// Names of recorders.
+    pub recorders: Option<Vec<Spanned<String>>>,
+}
+
+/// A call-control module in a profile.
+#[derive(Clone, Debug)]
+pub struct ModuleUse {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its parameters here.
+    pub params: Vec<Parameter>,
+}
+
+/// A parameter of a module.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// Its name.
+    pub key: Spanned<String>,
+    /// Its value.
+    pub value: Param,
+    /// Where the value stands.
+    pub at: Position,
+}
+
+/// A rule about headers.
+#[derive(Clone, Debug)]
+pub struct HeaderRule {
+    /// What it does.
+    pub verb: Verb,
+    /// When it does it.
+    pub when: Option<When>,
+}
+
+/// What a header rule does.
+#[derive(Clone, Debug)]
+pub enum Verb {
+    /// One line with this value instead of all there are.
+    Set(HeaderName, Template),
+    /// One more line.
+    Add(HeaderName, Template),
+    /// No line of this name.
+    Remove(HeaderName),
+    /// No line of a name that begins so, without case.
+    RemovePrefix(Box<str>),
+}
+
+/// A condition over a request: all parts must hold.
+pub type When = Vec<Test>;
+
+/// A part of a condition.
+#[derive(Clone, Debug)]
+pub enum Test {
+    /// The field is there and the expression is found in it.
+    Matches(crate::facts::Field, Pattern),
+    /// Not all of these hold.
+    Not(When),
+    /// One of these holds.
+    Any(Vec<When>),
+}
+
+/// Which call goes where.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// A trunk or a realm; absent: any.
+    pub from: Option<Spanned<String>>,
+    /// Further conditions.
+    pub when: When,
+    /// What becomes of the call.
+    pub action: Action,
+    /// The profile; absent: the built-in one.
+    pub profile: Option<Spanned<String>>,
+    /// How long a target may ring.
+    pub ring_timeout: Duration,
+}
+
+/// What becomes of a call.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// It goes to the first of these that takes it.
+    To(Vec<Destination>),
+    /// An app answers it.
+    App(Spanned<String>),
+    /// It is refused, with a reason phrase of its own where that is not empty.
+    Reject(RefusalCode, String),
+}
+
+/// Where a call may go.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// The targets of a trunk.
+    Trunk(Spanned<String>),
+    /// The request's own URI, out of a realm; absent where there is one realm.
+    RequestUri(Option<Spanned<String>>, Position),
+}
+
+/// HTTP.
+#[derive(Clone, Debug, Default)]
+pub struct Observe {
+    /// The API.
+    pub api: Option<Spanned<SocketAddr>>,
+    /// Prometheus.
+    pub metrics: Option<Spanned<SocketAddr>>,
+}
+
+/// How long running calls may go on after SIGTERM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drain(pub Duration);
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self(Duration::from_secs(30))
+    }
+}
+
+/// Log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Log {
+    /// What is logged.
+    pub level: LogLevel,
+    /// How it is written.
+    pub format: LogFormat,
+    /// Whether subscriber numbers stand in clear.
+    pub private: bool,
+}
+
+/// From which level on is logged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "the names are the levels")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The embedded recording server.
+#[derive(Clone, Debug)]
+pub struct Srs {
+    /// Where it listens, UDP and TCP; media is bound to the same address.
+    pub listen: Spanned<SocketAddr>,
+    /// Where recordings are written.
+    pub dir: Spanned<PathBuf>,
+    /// Its media ports.
+    pub ports: Ports,
+}

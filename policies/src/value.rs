@@ -1,0 +1,289 @@
+//! Typed strings: durations, addresses, prefixes, port ranges, regular expressions, URIs.
+
+use crate::limits;
+use crate::problem::nearest;
+use crate::visit::Scalar;
+use regex::{Regex, RegexBuilder};
+use sbc_core::ports::Param;
+use sbc_core::sip::{Scheme, Uri};
+use sbc_core::transport::Transport;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+impl Scalar for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| String::new())
+    }
+}
+
+impl Scalar for Duration {
+    const EXPECTED: &'static str = "a duration like 500ms, 30s, 5m or 2h";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("a duration without unit".to_owned());
+        }
+        Param::Text(text.to_owned())
+            .duration()
+            .ok_or_else(String::new)
+    }
+}
+
+impl Scalar for IpAddr {
+    const EXPECTED: &'static str = "an IP address like 192.0.2.1";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+        bare.unwrap_or(text).parse().map_err(|_| String::new())
+    }
+}
+
+impl Scalar for SocketAddr {
+    const EXPECTED: &'static str =
+        "an address with port like \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if IpAddr::read(text).is_ok() {
+            return Err("an address without port".to_owned());
+        }
+        text.parse().map_err(|_| String::new())
+    }
+}
+
+/// An address, with or without port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Advertised {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port, where another one than the local one.
+    pub port: Option<u16>,
+}
+
+impl Scalar for Advertised {
+    const EXPECTED: &'static str = "an IP address like 198.51.100.7, or one with port";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let fixed = match IpAddr::read(text) {
+            Ok(ip) => Self { ip, port: None },
+            Err(_) => {
+                let address: SocketAddr = text.parse().map_err(|_| String::new())?;
+                Self {
+                    ip: address.ip(),
+                    port: Some(address.port()),
+                }
+            }
+        };
+        if fixed.ip.is_unspecified() {
+            return Err("nobody can send to an unspecified address".to_owned());
+        }
+        Ok(fixed)
+    }
+}
+
+/// A range of addresses: `192.0.2.0/28`, or one address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Prefix {
+    /// The first address.
+    pub address: IpAddr,
+    /// Leading bits that count.
+    pub bits: u8,
+}
+
+impl Prefix {
+    /// Whether an address is within.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        masked(address, self.bits) == Some(self.address)
+    }
+}
+
+/// The address with all but its first `bits` bits zero; nothing where it has fewer.
+pub(crate) fn masked(address: IpAddr, bits: u8) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => {
+            let shift = 32u32.checked_sub(bits.into())?;
+            let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
+            Some(IpAddr::V4((v4.to_bits() & mask).into()))
+        }
+        IpAddr::V6(v6) => {
+            let shift = 128u32.checked_sub(bits.into())?;
+            let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
+            Some(IpAddr::V6((v6.to_bits() & mask).into()))
+        }
+    }
+}
+
+impl Scalar for Prefix {
+    const EXPECTED: &'static str = "an address or a range of addresses like 192.0.2.0/28";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (text, None),
+        };
+        let address = IpAddr::read(address)?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            None => width,
+            Some(bits) => bits
+                .parse()
+                .ok()
+                .filter(|bits| *bits <= width)
+                .ok_or_else(|| format!("the length is not a number from 0 to {width}"))?,
+        };
+        match masked(address, bits) {
+            Some(first) if first == address => Ok(Self { address, bits }),
+            first => {
+                let first = first.unwrap_or(address);
+                Err(format!(
+                    "bits are set behind the first {bits}; did you mean `{first}/{bits}`?"
+                ))
+            }
+        }
+    }
+}
+
+/// Media ports: `20000-29999`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ports {
+    /// The first, even.
+    pub first: u16,
+    /// The last, included.
+    pub last: u16,
+}
+
+impl Scalar for Ports {
+    const EXPECTED: &'static str = "a range of ports like 20000-29999";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').ok_or_else(String::new)?;
+        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| String::new());
+        let (first, last) = (port(first)?, port(last)?);
+        if first < 1024 {
+            return Err("ports below 1024 are not for media".to_owned());
+        }
+        if first % 2 == 1 {
+            return Err(format!(
+                "RTP has even ports, the range cannot start at {first}; did you mean `{}-{last}`?",
+                first - 1
+            ));
+        }
+        if last <= first {
+            return Err("the range must hold a pair of ports (RTP and RTCP)".to_owned());
+        }
+        Ok(Self { first, last })
+    }
+}
+
+/// A status code that refuses: 300 to 699.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RefusalCode(pub u16);
+
+impl Scalar for RefusalCode {
+    const EXPECTED: &'static str = "a status code from 300 to 699";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(code @ 300..=699) => Ok(Self(code)),
+            _ => Err(String::new()),
+        }
+    }
+}
+
+impl Scalar for u16 {
+    const EXPECTED: &'static str = "a number from 0 to 65535";
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| String::new())
+    }
+}
+
+impl Scalar for PathBuf {
+    const EXPECTED: &'static str = "a path";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err(String::new());
+        }
+        Ok(Self::from(text))
+    }
+}
+
+/// A regular expression, unanchored.
+#[derive(Clone, Debug)]
+pub struct Pattern(pub Regex);
+
+impl Scalar for Pattern {
+    const EXPECTED: &'static str = "a regular expression (syntax of the Rust crate regex)";
+
+    fn read(text: &str) -> Result<Self, String> {
+        RegexBuilder::new(text)
+            .size_limit(limits::REGEX_BYTES)
+            .dfa_size_limit(limits::REGEX_BYTES)
+            .build()
+            .map(Self)
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => {
+                    "this expression needs too much memory".to_owned()
+                }
+                // The last line says what is wrong; those before draw the expression.
+                other => {
+                    let text = other.to_string();
+                    let last = text.lines().last().unwrap_or_default();
+                    last.trim_start_matches("error: ").to_owned()
+                }
+            })
+    }
+}
+
+/// A SIP URI that something is sent to, checked: `sip:`, with a host, over a transport that is built.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SipUri(pub Uri);
+
+impl SipUri {
+    /// The transport that is written.
+    #[must_use]
+    pub fn transport(&self) -> Option<Transport> {
+        self.0.param("transport").and_then(Transport::from_param)
+    }
+}
+
+impl Scalar for SipUri {
+    const EXPECTED: &'static str = "a SIP URI like \"sip:192.0.2.1:5060;transport=tcp\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let uri = Uri::parse(text).map_err(|error| {
+            if text.contains(':') && text.split(':').next() == Some("sip") {
+                error.to_string()
+            } else {
+                "not a URI; SIP URIs begin with `sip:`".to_owned()
+            }
+        })?;
+        match uri.scheme {
+            Scheme::Sip => {}
+            Scheme::Sips => return Err("TLS (`sips:`) is not in this version".to_owned()),
+            _ => return Err("not a `sip:` URI".to_owned()),
+        }
+        if uri.host.is_none() {
+            return Err("a URI without host".to_owned());
+        }
+        match uri.param("transport") {
+            None => {}
+            Some(t) if Transport::from_param(t).is_some() => {}
+            Some(t @ ("tls" | "TLS" | "ws" | "wss" | "sctp")) => {
+                return Err(format!("transport `{t}` is not in this version"));
+            }
+            Some(t) => {
+                let near = nearest(t, ["udp", "tcp"]).map(|n| format!("; did you mean `{n}`?"));
+                return Err(format!(
+                    "unknown transport `{t}`{}",
+                    near.unwrap_or_default()
+                ));
+            }
+        }
+        Ok(Self(uri))
+    }
+}

@@ -1,0 +1,356 @@
+//! Visitors that read the tree and collect what is wrong, instead of stopping at it.
+//!
+//! A decoder takes a [`MapView`] of its map, asks it for each key that the schema has, and ends it
+//! with [`MapView::finish`], which reports the keys that nobody asked for: unknown ones, and those of
+//! [`crate::schema::KEYS`] that this version does not have. A decoder returns nothing only where
+//! something mandatory is missing or wrong; all else falls back to its default, with an error on record.
+
+use crate::problem::{About, Problem, Source, expected, nearest};
+use crate::schema::{Spanned, keys};
+use crate::tree::{Data, Entry, Node, Position};
+use std::sync::Arc;
+
+/// Collects problems of one file.
+#[derive(Debug)]
+pub(crate) struct Report {
+    source: Arc<Source>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Report {
+    pub(crate) fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, at: Position, about: About, message: String, hint: String) {
+        let problem = Problem::new(&self.source, at, about, message, hint);
+        self.errors.push(problem);
+    }
+
+    /// A value that is wrong; `hint` stands at the caret.
+    pub(crate) fn value(
+        &mut self,
+        at: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(at, About::Value, message.into(), hint.into());
+    }
+
+    /// A key that is wrong.
+    pub(crate) fn key(
+        &mut self,
+        at: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(at, About::Key, message.into(), hint.into());
+    }
+
+    /// A key that this version does not have.
+    pub(crate) fn later(&mut self, entry: &Entry, hint: String) {
+        let message = format!("`{}`", entry.key);
+        let problem = Problem::new(&self.source, entry.at, About::Key, message, hint);
+        self.errors
+            .push(problem.with_predicate(" is not in this version"));
+    }
+
+    /// A name that refers to nothing: `what` is `trunk`, `profile`.
+    pub(crate) fn unknown(&mut self, name: &Spanned<String>, what: &str, names: &[&str]) {
+        let hint = expected(name, what, names);
+        self.value(name.at, format!("unknown {what} `{}`", name.value), hint);
+    }
+
+    /// Something that is odd and still works.
+    pub(crate) fn warn(
+        &mut self,
+        at: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        let problem = Problem::new(&self.source, at, About::Value, message.into(), hint.into());
+        self.warnings.push(problem.into_warning());
+    }
+
+    /// Errors and warnings.
+    pub(crate) fn into_parts(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.errors, self.warnings)
+    }
+
+    fn wrong_type(&mut self, node: &Node, at: Position, wanted: &str) {
+        self.value(
+            at,
+            format!("{} is not {}", node.describe(), short(wanted)),
+            format!("expected {wanted}"),
+        );
+    }
+}
+
+/// A map while it is read.
+pub(crate) struct MapView<'t> {
+    schema: &'static str,
+    at: Position,
+    entries: &'t [Entry],
+}
+
+impl<'t> MapView<'t> {
+    /// The map that `node` is, with the keys that the schema has below the path `schema`. Problems of
+    /// the map as a whole are shown at `at`: its name, where it has one.
+    pub(crate) fn of(
+        report: &mut Report,
+        node: &'t Node,
+        at: Position,
+        schema: &'static str,
+    ) -> Option<Self> {
+        let Data::Map(entries) = &node.data else {
+            let names = keys::built(schema);
+            let wanted = format!("a map with: {}", names.join(", "));
+            let found = node.describe();
+            report.value(
+                node_position(node, at),
+                format!("{found} is not a map"),
+                format!("expected {wanted}"),
+            );
+            return None;
+        };
+        duplicates(report, entries);
+        Some(Self {
+            schema,
+            at,
+            entries,
+        })
+    }
+
+    /// The entry of a key.
+    pub(crate) fn get(&self, key: &'static str) -> Option<&'t Entry> {
+        debug_assert!(
+            keys::is_built(self.schema, key),
+            "`{key}` below `{}` is not in schema::KEYS",
+            self.schema
+        );
+        self.entries.iter().find(|e| *e.key == *key)
+    }
+
+    /// The entry of a key that must be there.
+    pub(crate) fn required(&self, report: &mut Report, key: &'static str) -> Option<&'t Entry> {
+        let entry = self.get(key);
+        if entry.is_none() {
+            let hint = keys::doc(self.schema, key).unwrap_or_default();
+            report.push(
+                self.at,
+                About::Map,
+                format!("missing key `{key}`"),
+                format!("expected `{key}`: {hint}"),
+            );
+        }
+        entry
+    }
+
+    /// Reports that one of several keys is missing, unless a key of a later version stands there in
+    /// its place, which is an error of its own.
+    pub(crate) fn lacks(&self, report: &mut Report, keys: &str, hint: &str) {
+        let later = |e: &Entry| keys::later_doc(self.schema, &e.key).is_some();
+        if self.entries.iter().any(later) {
+            return;
+        }
+        let message = format!("missing key {keys}");
+        report.push(
+            self.at,
+            About::Map,
+            message,
+            format!("expected {keys}: {hint}"),
+        );
+    }
+
+    /// Reports the keys that the schema does not have, or not in this version.
+    pub(crate) fn finish(self, report: &mut Report) {
+        for entry in self.entries {
+            if keys::is_built(self.schema, &entry.key) {
+                continue;
+            }
+            if let Some(doc) = keys::later_doc(self.schema, &entry.key) {
+                report.later(entry, format!("remove it ({doc})"));
+                continue;
+            }
+            let names = keys::built(self.schema);
+            let mut hint = format!("expected one of: {}", names.join(", "));
+            let all = names.iter().copied().chain(keys::all_later(self.schema));
+            if let Some(name) = nearest(&entry.key, all) {
+                hint.push_str(&format!("; did you mean `{name}`?"));
+            }
+            report.key(entry.at, format!("unknown key `{}`", entry.key), hint);
+        }
+    }
+}
+
+/// A collection's own position is that of its first item: the name that holds it says more.
+fn node_position(node: &Node, at: Position) -> Position {
+    match node.data {
+        Data::Scalar { .. } => node.at,
+        _ => at,
+    }
+}
+
+pub(crate) fn duplicates(report: &mut Report, entries: &[Entry]) {
+    for (n, entry) in entries.iter().enumerate() {
+        let Some(first) = entries[..n].iter().find(|e| e.key == entry.key) else {
+            continue;
+        };
+        let hint = format!("the first is in line {}", first.at.line);
+        report.key(entry.at, format!("duplicate key `{}`", entry.key), hint);
+    }
+}
+
+/// The items of a list.
+pub(crate) fn list<'t>(report: &mut Report, entry: &'t Entry, items: &str) -> &'t [Node] {
+    match &entry.value.data {
+        Data::List(nodes) => nodes,
+        Data::Scalar { text, .. } => {
+            report.value(
+                entry.value.at,
+                format!("`{text}` is not a list"),
+                format!("expected a list of {items}: [ {text} ]"),
+            );
+            &[]
+        }
+        _ => {
+            report.value(
+                entry.at,
+                format!("{} is not a list", entry.value.describe()),
+                format!("expected a list of {items}"),
+            );
+            &[]
+        }
+    }
+}
+
+/// As [`list`], with at least one item.
+pub(crate) fn full_list<'t>(report: &mut Report, entry: &'t Entry, items: &str) -> &'t [Node] {
+    let nodes = list(report, entry, items);
+    if nodes.is_empty() && matches!(entry.value.data, Data::List(_)) {
+        let hint = format!("expected {items}, at least one");
+        report.value(entry.at, "the list is empty", hint);
+    }
+    nodes
+}
+
+/// The entries of a map whose keys are names that the user chose. Nothing (`trunks:`) is an empty map.
+pub(crate) fn names<'t>(report: &mut Report, entry: &'t Entry, of: &str) -> &'t [Entry] {
+    let entries = match &entry.value.data {
+        Data::Map(entries) => entries.as_slice(),
+        Data::Null => &[],
+        _ => {
+            let at = node_position(&entry.value, entry.at);
+            report.wrong_type(&entry.value, at, &format!("a map of {of} by name"));
+            &[]
+        }
+    };
+    duplicates(report, entries);
+    for entry in entries {
+        check_name(report, &entry.key, entry.at);
+    }
+    entries
+}
+
+/// A name that other places may refer to.
+pub(crate) fn check_name(report: &mut Report, name: &str, at: Position) {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(fine) {
+        report.value(
+            at,
+            format!("`{name}` is not a name"),
+            "expected letters, digits, `-`, `_` and `.`",
+        );
+    }
+}
+
+/// A value that is written as one scalar.
+pub(crate) trait Scalar: Sized {
+    /// What is expected: `a duration like 30s, 500ms or 2h`.
+    const EXPECTED: &'static str;
+
+    /// Reads it; the error says what is wrong, or is empty where there is nothing more to say.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl Scalar for String {
+    const EXPECTED: &'static str = "text";
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+/// What is expected, without example.
+fn short(expected: &str) -> &str {
+    let end = expected.find(" like ").or_else(|| expected.find(" ("));
+    end.map_or(expected, |end| &expected[..end])
+}
+
+/// Reads a scalar.
+pub(crate) fn scalar<T: Scalar>(
+    report: &mut Report,
+    node: &Node,
+    at: Position,
+) -> Option<Spanned<T>> {
+    let Data::Scalar { text, .. } = &node.data else {
+        let at = if matches!(node.data, Data::Null) || node.at.id == at.id {
+            at
+        } else {
+            node.at
+        };
+        report.wrong_type(node, at, T::EXPECTED);
+        return None;
+    };
+    match T::read(text) {
+        Ok(value) => Some(Spanned { value, at: node.at }),
+        Err(why) => {
+            let message = if why.is_empty() {
+                format!("`{text}` is not {}", short(T::EXPECTED))
+            } else {
+                format!("`{text}`: {why}")
+            };
+            report.value(node.at, message, format!("expected {}", T::EXPECTED));
+            None
+        }
+    }
+}
+
+/// Reads the scalar of an entry.
+pub(crate) fn field<T: Scalar>(report: &mut Report, entry: Option<&Entry>) -> Option<Spanned<T>> {
+    let entry = entry?;
+    scalar(report, &entry.value, entry.at)
+}
+
+/// One word of several; `later` are those of the contract that this version does not have.
+pub(crate) fn word<T: Copy>(
+    report: &mut Report,
+    entry: Option<&Entry>,
+    words: &[(&'static str, T)],
+    later: &[&str],
+) -> Option<Spanned<T>> {
+    let text: Spanned<String> = field(report, entry)?;
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+        return Some(Spanned {
+            value: *value,
+            at: text.at,
+        });
+    }
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    if later.contains(&text.value.as_str()) {
+        report.value(
+            text.at,
+            format!("`{}` is not in this version", text.value),
+            format!("expected one of: {}", names.join(", ")),
+        );
+    } else {
+        let hint = expected(&text.value, "value", &names);
+        report.value(text.at, format!("unknown value `{}`", text.value), hint);
+    }
+    None
+}

@@ -1,0 +1,449 @@
+//! Which call takes which route, and what its outgoing request says: the rules of the contract.
+
+mod fake;
+
+use bytes::Bytes;
+use policies::{Compiled, Engine, Loaded};
+use sbc_core::b2bua::plan::{CallPlan, Connect};
+use sbc_core::net::ListenerId;
+use sbc_core::ports::{PolicyEngine, RequestFacts, RuleFacts};
+use sbc_core::sip::{HeaderName, Message, Method};
+use sbc_core::transport::{Flow, Transport};
+use std::sync::Arc;
+
+const EXAMPLE: &str = include_str!("../../examples/carrier-pbx-recorders.yaml");
+const OUTSIDE: u16 = 0;
+const INSIDE: u16 = 1;
+
+fn compiled(text: &str) -> Compiled {
+    let loaded = Loaded::from_text("test.yaml", text).unwrap_or_else(|e| panic!("{e}"));
+    loaded
+        .compile(&fake::Fake::default())
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn engine(text: &str) -> Arc<Engine> {
+    compiled(text).engine
+}
+
+/// A configuration with these routes; `a` is a trusted realm with trunks `x` (10.0.0.0/8) and `y`
+/// (10.1.0.0/16), `b` one that is not, with trunk `z` (10.0.0.0/8).
+fn with(rest: &str) -> Arc<Engine> {
+    engine(&format!(
+        r#"
+listeners:
+  a: {{ realm: a, udp: "127.0.0.1:5060" }}
+  b: {{ realm: b, udp: "127.0.0.2:5060", advertise: 203.0.113.9 }}
+  a-tcp: {{ realm: a, tcp: "127.0.0.1:5060" }}
+realms: {{ a: {{ trust: full }}, b: }}
+trunks:
+  x: {{ realm: a, match: {{ source: [10.0.0.0/8] }}, targets: ["sip:127.0.0.1:6001"] }}
+  y: {{ realm: a, match: {{ source: [10.1.0.0/16] }}, targets: ["sip:9@gw.example;transport=tcp"] }}
+  z: {{ realm: b, match: {{ source: [10.0.0.0/8] }}, targets: ["sip:127.0.0.2:6003"] }}
+{rest}"#
+    ))
+}
+
+fn flow(listener: u16, source: &str) -> Flow {
+    Flow {
+        listener: ListenerId(listener),
+        transport: Transport::Udp,
+        remote: source.parse().expect("an address"),
+        connection: None,
+    }
+}
+
+fn invite(ruri: &str, from: &str, to: &str) -> Message {
+    let text = format!(
+        "INVITE {ruri} SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 192.0.2.3:5060;branch=z9hG4bK1\r\n\
+         From: {from};tag=1\r\n\
+         To: {to}\r\n\
+         Call-ID: 1@192.0.2.3\r\n\
+         CSeq: 1 INVITE\r\n\
+         Contact: <sip:caller@192.0.2.3:5060>\r\n\
+         X-Account: acme\r\n\
+         Max-Forwards: 70\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    Message::parse_datagram(Bytes::from(text)).expect("a message")
+}
+
+fn usual() -> Message {
+    invite(
+        "sip:200@sbc.example;user=phone;transport=udp",
+        "\"Al \\\"x\\\" Ice\" <sip:100@caller.example:5066;user=phone;secret=1>",
+        "<sip:200@sbc.example;x=y>",
+    )
+}
+
+fn plan_of(engine: &Engine, listener: u16, source: &str, message: &Message) -> CallPlan {
+    let flow = flow(listener, source);
+    engine.plan(&RequestFacts {
+        message,
+        flow: &flow,
+    })
+}
+
+fn connect(plan: CallPlan) -> Arc<Connect> {
+    match plan {
+        CallPlan::Connect(connect) => connect,
+        other => panic!("not connected: {other:?}"),
+    }
+}
+
+/// `route` or `status (rule)`.
+fn outcome(plan: &CallPlan) -> String {
+    match plan {
+        CallPlan::Connect(connect) => connect.route.to_string(),
+        CallPlan::App(app) => format!("app {}", app.route),
+        CallPlan::Refuse(refusal) => format!("{} ({})", refusal.status, refusal.rule),
+    }
+}
+
+#[test]
+fn the_example_sends_a_call_of_the_carrier_to_the_pbx_with_its_rules() {
+    let compiled = compiled(EXAMPLE);
+    assert!(compiled.warnings.is_empty(), "{:?}", compiled.warnings);
+    let engine = compiled.engine;
+    let message = invite(
+        "sip:4930123456@127.0.0.1:5060",
+        "<sip:7001@carrier.example>",
+        "<sip:4930123456@127.0.0.1>",
+    );
+    let connect = connect(plan_of(&engine, OUTSIDE, "127.0.0.1:5070", &message));
+    assert_eq!(&*connect.route, "numbers-of-acme");
+    assert_eq!(connect.trunk.as_deref(), Some("carrier"));
+    assert_eq!(&*connect.profile, "from-carrier");
+    assert!(connect.relay);
+    let names: Vec<&str> = connect.recorders.iter().map(|r| &**r.name()).collect();
+    assert_eq!(names, ["main", "archive"]);
+    let target = &connect.targets[0];
+    assert_eq!(target.trunk.as_deref(), Some("pbx"));
+    assert_eq!(
+        target.request_uri.to_string(),
+        "sip:4930123456@127.0.0.2:5080"
+    );
+    assert_eq!(target.from.to_string(), "<sip:7001@127.0.0.2>");
+    assert_eq!(target.to.to_string(), "<sip:4930123456@127.0.0.2>");
+
+    let flow = flow(OUTSIDE, "127.0.0.1:5070");
+    let facts = RuleFacts {
+        request: RequestFacts {
+            message: &message,
+            flow: &flow,
+        },
+        target: Some("pbx"),
+    };
+    let rules = connect.rules.as_ref().unwrap();
+    let mut out = Message::request(Method::Invite, "sip:x@127.0.0.2");
+    out.push(HeaderName::parse("x-account"), "acme").unwrap();
+    out.push(HeaderName::PAssertedIdentity, "<sip:spoof@x>")
+        .unwrap();
+    rules.apply(&facts, &mut out);
+    let lines: Vec<(&str, &str)> = out
+        .headers()
+        .map(|line| (line.written, line.value().unwrap()))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            ("P-Asserted-Identity", "<sip:7001@pbx.example>"),
+            ("X-Trunk", "carrier")
+        ]
+    );
+    let mut bye = Message::request(Method::Bye, "sip:x@127.0.0.2");
+    rules.apply(&facts, &mut bye);
+    assert_eq!(
+        bye.header(&HeaderName::parse("X-Trunk")),
+        None,
+        "`when` names INVITE"
+    );
+}
+
+#[test]
+fn anonymous_callers_and_other_numbers_fall_through_to_the_last_route() {
+    let engine = engine(EXAMPLE);
+    for (user, to) in [("anonymous", "4930123456"), ("7001", "110")] {
+        let message = invite(
+            "sip:4930123456@127.0.0.1",
+            &format!("<sip:{user}@x>"),
+            &format!("<sip:{to}@x>"),
+        );
+        let plan = plan_of(&engine, OUTSIDE, "127.0.0.1:5070", &message);
+        assert_eq!(outcome(&plan), "404 (nothing-else)");
+    }
+}
+
+#[test]
+fn requests_to_the_recording_server_are_for_its_app() {
+    let engine = engine(EXAMPLE);
+    let udp = engine
+        .network()
+        .listeners
+        .iter()
+        .position(|l| l.bind.port() == 5070);
+    let listener = u16::try_from(udp.unwrap()).unwrap();
+    let plan = plan_of(&engine, listener, "192.0.2.77:5060", &usual());
+    assert_eq!(outcome(&plan), "app (srs)");
+}
+
+#[test]
+fn the_trunk_with_the_longest_prefix_in_the_realm_wins() {
+    let engine = with("routes: [{ name: all, to: [z] }]");
+    for (listener, source, trunk) in [
+        (0, "10.2.0.1:5060", Some("x")),
+        (0, "10.1.0.1:5060", Some("y")),
+        (0, "[::ffff:10.1.0.1]:5060", Some("y")),
+        (0, "192.0.2.1:5060", None),
+        (1, "10.1.0.1:5060", Some("z")),
+    ] {
+        let connect = connect(plan_of(&engine, listener, source, &usual()));
+        assert_eq!(connect.trunk.as_deref(), trunk, "{source} at {listener}");
+    }
+}
+
+#[test]
+fn the_first_route_that_matches_decides_whatever_it_names() {
+    let engine = with(
+        "routes:\n\
+         - { name: trunk, from: y, when: { to.user: '^1' }, to: [z] }\n\
+         - { name: realm, from: a, when: { to.user: '^(1|2)' }, to: [z] }\n\
+         - { name: any, to: [z] }\n",
+    );
+    let to = |user: &str| invite("sip:1@x", "<sip:1@x>", &format!("<sip:{user}@x>"));
+    let route =
+        |listener, source, user: &str| outcome(&plan_of(&engine, listener, source, &to(user)));
+    assert_eq!(route(0, "10.1.0.1:5060", "1"), "trunk");
+    assert_eq!(route(0, "10.2.0.1:5060", "1"), "realm");
+    assert_eq!(route(0, "10.1.0.1:5060", "2"), "realm");
+    assert_eq!(route(0, "10.1.0.1:5060", "3"), "any");
+    assert_eq!(route(1, "10.1.0.1:5060", "1"), "any");
+}
+
+#[test]
+fn a_stranger_of_an_untrusted_realm_matches_only_what_names_it_or_rejects() {
+    let stranger = "192.0.2.1:5060";
+    let routes = "routes: [{ name: any, to: [x] }]";
+    let plan = plan_of(&with(routes), 1, stranger, &usual());
+    assert_eq!(outcome(&plan), "403 (no route)");
+    let plan = plan_of(&with(routes), 1, "10.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "any", "z is a trunk");
+    let plan = plan_of(&with(routes), 0, stranger, &usual());
+    assert_eq!(outcome(&plan), "any", "a is trusted");
+
+    let routes = "routes: [{ name: any, to: [x] }, { name: no, reject: 404 }]";
+    let plan = plan_of(&with(routes), 1, stranger, &usual());
+    assert_eq!(outcome(&plan), "404 (no)");
+    let routes = "routes: [{ name: any, to: [x] }, { name: named, from: b, to: [x] }]";
+    let plan = plan_of(&with(routes), 1, stranger, &usual());
+    assert_eq!(outcome(&plan), "named");
+}
+
+#[test]
+fn no_route_is_404_for_those_who_are_known() {
+    let engine = with("routes: [{ name: no, when: { method: '^BYE$' }, reject: 403 }]");
+    let plan = plan_of(&engine, 0, "10.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "404 (no route)");
+}
+
+#[test]
+fn the_outgoing_request_keeps_users_and_takes_hosts_of_its_side() {
+    let engine = with("routes: [{ name: all, to: [z, y] }]");
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &usual()));
+    let [z, y] = &connect.targets[..] else {
+        panic!("two targets")
+    };
+    assert_eq!(
+        z.request_uri.to_string(),
+        "sip:200@127.0.0.2:6003;user=phone"
+    );
+    let name = "\"Al \\\"x\\\" Ice\"";
+    assert_eq!(
+        z.from.to_string(),
+        format!("{name} <sip:100@203.0.113.9;user=phone>")
+    );
+    assert_eq!(z.to.to_string(), "<sip:200@127.0.0.2>");
+    assert_eq!(z.target.port, 6003);
+
+    let uri = y.request_uri.to_string();
+    assert_eq!(
+        uri, "sip:9@gw.example;user=phone;transport=tcp",
+        "the target's user wins"
+    );
+    assert_eq!(
+        y.from.to_string(),
+        format!("{name} <sip:100@127.0.0.1;user=phone>")
+    );
+    assert_eq!(y.to.to_string(), "<sip:200@gw.example>");
+    assert_eq!((y.target.port, y.target.transport), (5060, Transport::Tcp));
+}
+
+#[test]
+fn a_telephone_uri_becomes_the_user_of_a_sip_uri() {
+    let engine = with("routes: [{ name: all, to: [z] }]");
+    let message = invite("tel:+49-30-1;ext=5", "<tel:+49>", "<tel:+49-30-1>");
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &message));
+    let z = &connect.targets[0];
+    assert_eq!(
+        z.request_uri.to_string(),
+        "sip:+49-30-1;ext=5@127.0.0.2:6003;user=phone"
+    );
+    assert_eq!(z.from.to_string(), "<sip:+49@203.0.113.9;user=phone>");
+}
+
+#[test]
+fn schemes_that_cannot_be_sent_on_are_refused() {
+    let engine = with("routes: [{ name: all, to: [z] }]");
+    for ruri in ["sips:1@x", "http://x/"] {
+        let message = invite(ruri, "<sip:1@x>", "<sip:1@x>");
+        let plan = plan_of(&engine, 0, "10.0.0.1:5060", &message);
+        assert_eq!(outcome(&plan), "416 (all)", "{ruri}");
+    }
+}
+
+#[test]
+fn the_request_uri_is_followed_but_not_to_ourselves() {
+    let engine = with("routes: [{ name: all, from: a, to: [{ request-uri: { realm: b } }] }]");
+    let to = |ruri: &str| {
+        let message = invite(ruri, "<sip:1@x>", "<sip:200@sbc.example>");
+        plan_of(&engine, 0, "192.0.2.9:5060", &message)
+    };
+    let out = connect(to("sip:bob@127.0.0.9:5099;a=b"));
+    let target = &out.targets[0];
+    assert_eq!(target.trunk, None);
+    assert_eq!(target.request_uri.to_string(), "sip:bob@127.0.0.9:5099;a=b");
+    assert_eq!(target.target.port, 5099);
+    assert_eq!(target.to.to_string(), "<sip:200@127.0.0.9>");
+    assert_eq!(outcome(&to("sip:bob@127.0.0.2")), "404 (all)");
+    assert_eq!(
+        outcome(&to("sip:bob@203.0.113.9")),
+        "404 (all)",
+        "advertised"
+    );
+    assert_eq!(
+        outcome(&to("sip:bob@127.0.0.1:5060")),
+        "404 (all)",
+        "of another realm"
+    );
+    assert_eq!(outcome(&to("sip:bob@x;maddr=127.0.0.1")), "404 (all)");
+    assert_eq!(
+        outcome(&to("sip:bob@x;transport=tcp")),
+        "503 (all)",
+        "b has no TCP"
+    );
+    assert_eq!(outcome(&to("sip:bob@x;transport=tls")), "404 (all)");
+}
+
+#[test]
+fn conditions_join_with_and_any_and_not() {
+    let engine = with(
+        r#"
+routes:
+- name: yes
+  when:
+    header["x-account"]: ^acme$
+    any: [ { to.user: ^9 }, { from.params.user: phone, source.ip: '^10\.' } ]
+    not: { contact.host: '192\.0\.2\.4' , method: INVITE }
+    not_there: x
+  to: [z]
+"#
+        .replace("    not_there: x\n", "")
+        .as_str(),
+    );
+    let plan = plan_of(&engine, 0, "10.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "yes");
+    let plan = plan_of(&engine, 0, "11.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "404 (no route)");
+}
+
+#[test]
+fn an_absent_field_does_not_match() {
+    let engine = with(
+        "routes: [{ name: no, when: { to.display: '' }, reject: 600 }, \
+         { name: yes, when: { not: { to.display: '' } }, to: [z] }]",
+    );
+    let plan = plan_of(&engine, 0, "10.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "yes");
+}
+
+#[test]
+fn children_inherit_values_and_their_header_rules_follow_the_parents() {
+    let engine = with(
+        r#"
+profiles:
+  top: { media: { relay: never, latch: strict }, headers: [ { set: X-A, to: top } ] }
+  mid: { extends: top, media: { relay: always }, headers: [ { add: X-A, to: mid } ] }
+  low: { extends: mid, headers: [ { add: X-A, to: "${target.name}" } ] }
+routes: [{ name: all, to: [z], profile: low }]
+"#,
+    );
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &usual()));
+    assert!(connect.relay);
+    assert_eq!(connect.latch, sbc_core::ports::Latch::Strict);
+    let message = usual();
+    let flow = flow(0, "10.0.0.1:5060");
+    let facts = RuleFacts {
+        request: RequestFacts {
+            message: &message,
+            flow: &flow,
+        },
+        target: Some("z"),
+    };
+    let mut out = Message::request(Method::Invite, "sip:x");
+    connect.rules.as_ref().unwrap().apply(&facts, &mut out);
+    let name = HeaderName::parse("X-A");
+    let values: Vec<&str> = out.header_lines(&name).collect();
+    assert_eq!(values, ["top", "mid", "z"]);
+}
+
+#[test]
+fn priorities_order_the_targets() {
+    let engine = engine(
+        r#"
+listeners: { a: { realm: a, udp: "127.0.0.1:5060" } }
+realms: { a: { trust: full } }
+trunks:
+  x:
+    realm: a
+    targets: [ { uri: "sip:127.0.0.1:3", priority: 2 }, "sip:127.0.0.1:1", "sip:127.0.0.1:2" ]
+routes: [{ name: all, to: [x], ring_timeout: 20s }]
+"#,
+    );
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &usual()));
+    let ports: Vec<u16> = connect.targets.iter().map(|t| t.target.port).collect();
+    assert_eq!(ports, [1, 2, 3]);
+    assert_eq!(connect.ring_timeout.as_secs(), 20);
+    assert_eq!(&*connect.profile, "built-in");
+}
+
+#[test]
+fn a_request_uri_that_comes_out_empty_is_484() {
+    let engine = with(
+        "profiles: { p: { request_uri: '${header[\"X-No\"]}' } }\n\
+         routes: [{ name: all, to: [z], profile: p }]",
+    );
+    let plan = plan_of(&engine, 0, "10.0.0.1:5060", &usual());
+    assert_eq!(outcome(&plan), "484 (all)");
+}
+
+#[test]
+fn ports_that_binding_chose_replace_those_of_the_file() {
+    let engine = engine(
+        r#"
+listeners: { a: { realm: a, udp: "127.0.0.1:0" }, b: { realm: a, tcp: "127.0.0.1:0", advertise: "192.0.2.9:99" } }
+realms: { a: { trust: full } }
+routes: [{ name: all, to: [{ app: echo }] }]
+"#,
+    );
+    let bound = engine.bound(&[
+        "127.0.0.1:7000".parse().unwrap(),
+        "127.0.0.1:7001".parse().unwrap(),
+    ]);
+    let listeners = &bound.network().listeners;
+    assert_eq!(listeners[0].advertise.to_string(), "127.0.0.1:7000");
+    assert_eq!(listeners[1].advertise.to_string(), "192.0.2.9:99");
+    assert_eq!(listeners[1].bind.port(), 7001);
+    let plan = plan_of(&bound, INSIDE, "127.0.0.1:1", &usual());
+    assert_eq!(outcome(&plan), "app all");
+}
