@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn comfort_noise_and_digits_alone_carry_no_call() {
+        let offer = b"v=0\nm=audio 4 RTP/AVP 0 13 101\na=rtpmap:101 telephone-event/8000\n";
+        let mut sdp = Sdp::parse(offer).unwrap();
+        assert_eq!(keep_codecs(&mut sdp, &|name| name != "pcmu"), 0);
+        assert_eq!(sdp.media(0).port(), 0);
+    }
+
+    #[test]
     fn a_static_type_without_mapping_is_known_by_its_name() {
         let mut sdp = Sdp::parse(b"v=0\nm=audio 4 RTP/AVP 0 18\na=fmtp:18 annexb=no\n").unwrap();
         assert_eq!(keep_codecs(&mut sdp, &|name| name == "g729"), 1);

@@ -370,7 +370,8 @@ mod tests {
     fn mappings_win_over_static_types_and_broken_ones_count_as_missing() {
         let sdp = parse(
             "m=audio 4 RTP/AVP 0 96 97 98 99 96 x 200\na=rtpmap:0 G711-private/16000\n\
-             a=rtpmap:96 opus/48000/2\na=rtpmap:97 foo/0\na=rtpmap:98\nm=video 4 RTP/AVP 99\n",
+             a=rtpmap:96 opus/48000/2\n\
+             a=rtpmap:96 L16/8000\na=rtpmap:97 foo/0\na=rtpmap:98\nm=video 4 RTP/AVP 99\n",
         );
         let codecs: Vec<_> = sdp.media(0).codecs();
         let read: Vec<_> = codecs

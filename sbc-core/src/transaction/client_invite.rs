@@ -9,7 +9,7 @@
 //! | Calling, Proceeding | 1xx | Proceeding | pass up | 3261 §17.1.1.2 |
 //! | Calling, Proceeding | 2xx | Accepted | pass up; the owner sends the ACK | 6026 §8.4 |
 //! | Calling, Proceeding | 300-699 | Completed | send ACK, pass up | 6026 §8.4 |
-//! | Proceeding | transport error | Proceeding | nothing: the answer may come another way | 3261 §18.2.2 |
+//! | Proceeding | transport error | Proceeding | nothing: it may be answered yet | 3261 §18.2.2 |
 //! | Completed | 300-699 | Completed | send the ACK again | 6026 §8.4 |
 //! | Completed | 1xx, 2xx | Completed | nothing | 6026 §8.4, figure 5 |
 //! | Completed | Timer D | Terminated | nothing | 6026 §8.4 |
@@ -201,6 +201,7 @@ mod tests {
         let mut machine = ClientInvite::new(at(0), reliable);
         match state {
             "Calling" => {}
+            "Terminated" => drop_action(machine.on_timeout(at(32_000))),
             "Proceeding" => drop_action(machine.on_response(at(0), StatusCode::of(180))),
             "Completed" => drop_action(machine.on_response(at(0), StatusCode::of(486))),
             "Accepted" => drop_action(machine.on_response(at(0), StatusCode::of(200))),
@@ -256,6 +257,13 @@ mod tests {
             ("Accepted", "0.5 s", "Accepted", Nothing),
             ("Accepted", "32 s", "Terminated", Nothing),
             ("Accepted", "transport error", "Accepted", Nothing),
+            ("Terminated", "183", "Terminated", Nothing),
+            ("Terminated", "200", "Terminated", Nothing),
+            ("Terminated", "302", "Terminated", Nothing),
+            ("Terminated", "699", "Terminated", Nothing),
+            ("Terminated", "0.5 s", "Terminated", Nothing),
+            ("Terminated", "32 s", "Terminated", Nothing),
+            ("Terminated", "transport error", "Terminated", Nothing),
         ];
         run_table(
             &table,

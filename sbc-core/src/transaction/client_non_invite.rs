@@ -9,7 +9,7 @@
 //! | Trying, Proceeding | 1xx | Proceeding | pass up | 3261 §17.1.2.2 |
 //! | Trying, Proceeding | 200-699 | Completed | pass up | 3261 §17.1.2.2 |
 //! | Proceeding | Timer E | Proceeding | send the request; E is T2 | 3261 §17.1.2.2 |
-//! | Proceeding | transport error | Proceeding | nothing: the answer may come another way | 3261 §18.2.2 |
+//! | Proceeding | transport error | Proceeding | nothing: it may be answered yet | 3261 §18.2.2 |
 //! | Completed | any response | Completed | nothing | 3261 §17.1.2.2 |
 //! | Completed | Timer K | Terminated | nothing | 3261 §17.1.2.2 |
 //! | Completed | transport error | Completed | nothing: nothing more is sent | 3261 §17.1.2.2 |
@@ -180,6 +180,10 @@ mod tests {
         let mut machine = ClientNonInvite::new(at(0), reliable);
         let status = match state {
             "Trying" => return machine,
+            "Terminated" => {
+                assert_eq!(machine.on_timeout(at(32_000)), ClientAction::TimedOut);
+                return machine;
+            }
             "Proceeding" => 100,
             "Completed" => 200,
             other => panic!("no state {other}"),
@@ -194,7 +198,6 @@ mod tests {
             "transport error" => machine.on_transport_error(),
             "32 s" => machine.on_timeout(at(32_000)),
             "0.5 s" => machine.on_timeout(at(500)),
-            "5 s" => machine.on_timeout(at(5000)),
             status => machine.on_response(at(1), StatusCode::of(status.parse().unwrap())),
         }
     }
@@ -219,8 +222,14 @@ mod tests {
             ("Completed", "200", "Completed", Nothing),
             ("Completed", "503", "Completed", Nothing),
             ("Completed", "0.5 s", "Completed", Nothing),
-            ("Completed", "5 s", "Terminated", Nothing),
+            ("Completed", "32 s", "Terminated", Nothing),
             ("Completed", "transport error", "Completed", Nothing),
+            ("Terminated", "100", "Terminated", Nothing),
+            ("Terminated", "200", "Terminated", Nothing),
+            ("Terminated", "503", "Terminated", Nothing),
+            ("Terminated", "0.5 s", "Terminated", Nothing),
+            ("Terminated", "32 s", "Terminated", Nothing),
+            ("Terminated", "transport error", "Terminated", Nothing),
         ];
         run_table(
             &table,

@@ -101,8 +101,7 @@ impl Key {
     }
 }
 
-/// The magic cookie with something behind it. The cookie alone is no branch (RFC 4475 §3.1.2.15 and
-/// its kin are sent in the field).
+/// The magic cookie with something behind it; the cookie alone tells nothing (RFC 4475 §3.2.1).
 fn has_cookie(branch: &str) -> bool {
     const COOKIE: &str = "z9hG4bK";
     branch.len() > COOKIE.len()

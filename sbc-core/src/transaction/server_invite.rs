@@ -7,7 +7,7 @@
 //! | Proceeding | 1xx from the owner | Proceeding | send it | 3261 §17.2.1 |
 //! | Proceeding | 2xx from the owner | Accepted | send it | 6026 §8.5 |
 //! | Proceeding | 300-699 from the owner | Completed | send it | 3261 §17.2.1 |
-//! | Proceeding | ACK | Proceeding | absorb: it acknowledges nothing | 3261 §17.2.1 |
+//! | Proceeding | ACK | Proceeding | not absorbed: no refusal was sent | 3261 §17.2.1 |
 //! | Accepted | INVITE again | Accepted | nothing | 6026 §8.7 |
 //! | Accepted | 2xx from the owner | Accepted | send it | 6026 §8.7 |
 //! | Accepted | other from the owner | Accepted | nothing | 6026 §8.6, figure 7 |
@@ -100,8 +100,8 @@ impl ServerInvite {
         }
     }
 
-    /// An ACK arrived that matches. True: absorbed; false: it acknowledges a 2xx and is the
-    /// owner's.
+    /// An ACK arrived that matches. True: it acknowledges a refusal and is absorbed; false: it is
+    /// the owner's, as that of a 2xx is.
     pub fn on_ack(&mut self, now: Instant) -> bool {
         if let State::Completed { .. } = self.state {
             self.state = if self.reliable {
@@ -110,7 +110,7 @@ impl ServerInvite {
                 State::Confirmed { until: now + T4 }
             };
         }
-        !matches!(self.state, State::Accepted { .. })
+        matches!(self.state, State::Confirmed { .. } | State::Terminated)
     }
 
     /// Acts on a deadline that has passed.
@@ -192,13 +192,15 @@ mod tests {
         let status = match state {
             "Proceeding" => 100,
             "Accepted" => 200,
-            "Completed" | "Confirmed" => 486,
+            "Completed" | "Confirmed" | "Terminated" => 486,
             other => panic!("no state {other}"),
         };
         let action = machine.respond(at(0), StatusCode::of(status));
         assert_eq!(action, ServerAction::SendResponse);
         if state == "Confirmed" {
             assert!(machine.on_ack(at(0)));
+        } else if state == "Terminated" {
+            assert_eq!(machine.on_timeout(at(32_000)), ServerAction::AckMissing);
         }
         machine
     }
@@ -215,7 +217,6 @@ mod tests {
         Seen::Action(match input {
             "INVITE" => machine.on_request(),
             "0.5 s" => machine.on_timeout(at(500)),
-            "5 s" => machine.on_timeout(at(5000)),
             "32 s" => machine.on_timeout(at(32_000)),
             "ACK" if machine.on_ack(at(1)) => return Seen::Absorbed,
             "ACK" => return Seen::Owners,
@@ -235,12 +236,14 @@ mod tests {
             ("Proceeding", "200", "Accepted", SEND),
             ("Proceeding", "302", "Completed", SEND),
             ("Proceeding", "699", "Completed", SEND),
-            ("Proceeding", "ACK", "Proceeding", Absorbed),
+            ("Proceeding", "ACK", "Proceeding", Owners),
+            ("Proceeding", "0.5 s", "Proceeding", NOTHING),
             ("Proceeding", "32 s", "Proceeding", NOTHING),
             ("Accepted", "INVITE", "Accepted", NOTHING),
             ("Accepted", "180", "Accepted", NOTHING),
             ("Accepted", "200", "Accepted", SEND),
             ("Accepted", "302", "Accepted", NOTHING),
+            ("Accepted", "699", "Accepted", NOTHING),
             ("Accepted", "ACK", "Accepted", Owners),
             ("Accepted", "0.5 s", "Accepted", NOTHING),
             ("Accepted", "32 s", "Terminated", NOTHING),
@@ -248,6 +251,7 @@ mod tests {
             ("Completed", "180", "Completed", NOTHING),
             ("Completed", "200", "Completed", NOTHING),
             ("Completed", "302", "Completed", NOTHING),
+            ("Completed", "699", "Completed", NOTHING),
             ("Completed", "ACK", "Confirmed", Absorbed),
             ("Completed", "0.5 s", "Completed", SEND),
             ("Completed", "32 s", "Terminated", MISSING),
@@ -255,9 +259,18 @@ mod tests {
             ("Confirmed", "180", "Confirmed", NOTHING),
             ("Confirmed", "200", "Confirmed", NOTHING),
             ("Confirmed", "302", "Confirmed", NOTHING),
+            ("Confirmed", "699", "Confirmed", NOTHING),
             ("Confirmed", "ACK", "Confirmed", Absorbed),
             ("Confirmed", "0.5 s", "Confirmed", NOTHING),
-            ("Confirmed", "5 s", "Terminated", NOTHING),
+            ("Confirmed", "32 s", "Terminated", NOTHING),
+            ("Terminated", "INVITE", "Terminated", NOTHING),
+            ("Terminated", "180", "Terminated", NOTHING),
+            ("Terminated", "200", "Terminated", NOTHING),
+            ("Terminated", "302", "Terminated", NOTHING),
+            ("Terminated", "699", "Terminated", NOTHING),
+            ("Terminated", "ACK", "Terminated", Absorbed),
+            ("Terminated", "0.5 s", "Terminated", NOTHING),
+            ("Terminated", "32 s", "Terminated", NOTHING),
         ];
         run_table(
             &table,

@@ -5,7 +5,8 @@
 //! | - | request | Trying | pass up | 3261 §17.2.2 |
 //! | Trying | request again | Trying | nothing | 3261 §17.2.2 |
 //! | Trying | 3.5 s | Proceeding | send 100 | 4320 §4.1 |
-//! | Trying, Proceeding | 100 from the owner | Proceeding | send it; on UDP before 3.5 s: nothing | 4320 §4.1 |
+//! | Trying | 100 from the owner before 3.5 s, on UDP | Trying | nothing | 4320 §4.1 |
+//! | Trying, Proceeding | 100 from the owner otherwise | Proceeding | send it | 4320 §4.1 |
 //! | Trying, Proceeding | 101-199 from the owner | the same | nothing | 4320 §4.1 |
 //! | Trying, Proceeding | 408 from the owner | Completed | nothing | 4320 §4.2 |
 //! | Trying, Proceeding | other final from the owner | Completed | send it | 3261 §17.2.2 |
@@ -172,6 +173,7 @@ mod tests {
         let mut machine = ServerNonInvite::new(at(0), reliable);
         match state {
             "Trying" => {}
+            "Terminated" => assert_eq!(machine.on_timeout(at(32_000)), ServerAction::Nothing),
             "Proceeding" => assert_eq!(machine.on_timeout(at(3500)), ServerAction::SendTrying),
             "Completed" => {
                 let action = machine.respond(at(0), StatusCode::of(200));
@@ -213,14 +215,25 @@ mod tests {
             ("Proceeding", "699", "Completed", SendResponse),
             ("Proceeding", "3.5 s", "Proceeding", Nothing),
             ("Proceeding", "32 s", "Terminated", Nothing),
+            ("Proceeding", "100 later", "Proceeding", SendResponse),
             ("Completed", "request", "Completed", SendResponse),
             ("Completed", "100", "Completed", Nothing),
+            ("Completed", "100 later", "Completed", Nothing),
             ("Completed", "180", "Completed", Nothing),
             ("Completed", "200", "Completed", Nothing),
             ("Completed", "408", "Completed", Nothing),
             ("Completed", "699", "Completed", Nothing),
             ("Completed", "3.5 s", "Completed", Nothing),
             ("Completed", "32 s", "Terminated", Nothing),
+            ("Terminated", "request", "Terminated", Nothing),
+            ("Terminated", "100", "Terminated", Nothing),
+            ("Terminated", "100 later", "Terminated", Nothing),
+            ("Terminated", "180", "Terminated", Nothing),
+            ("Terminated", "200", "Terminated", Nothing),
+            ("Terminated", "408", "Terminated", Nothing),
+            ("Terminated", "699", "Terminated", Nothing),
+            ("Terminated", "3.5 s", "Terminated", Nothing),
+            ("Terminated", "32 s", "Terminated", Nothing),
         ];
         run_table(
             &table,

@@ -41,7 +41,7 @@ fn nothing_of_the_sender_survives_and_the_rest_does() {
         a=rtpmap:101 telephone-event/8000\r\na=rtcp:4005 IN IP4 192.0.2.3\r\n\
         a=candidate:1 1 UDP 9 10.0.0.5 4000 typ srflx raddr 10.0.0.6 rport 1\r\n\
         a=remote-candidates:1 10.0.0.7 1\r\na=end-of-candidates\r\na=ice-ufrag:x\r\na=ice-pwd:y\r\n\
-        a=source-filter: incl IN IP4 192.0.2.2 198.51.100.1\r\na=alt:1 1 : a b 10.0.0.8 4000\r\n\
+        a=source-filter: incl IN IP4 * 198.51.100.1\r\na=alt:1 1 : a b 10.0.0.8 4000\r\n\
         a=ssrc:1 cname:10.0.0.5\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=sendrecv\r\n\
         a=rtcp-mux\r\n";
     assert_eq!(

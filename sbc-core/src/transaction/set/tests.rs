@@ -216,6 +216,16 @@ fn a_response_matches_by_branch_and_method() {
 }
 
 #[test]
+fn the_earliest_deadline_of_both_kinds_comes_first() {
+    let mut bench = Bench::default();
+    assert_eq!(bench.set.poll_timeout(), None);
+    bench.request(0, udp(), &request("INFO", "z9hG4bKtheirs"));
+    assert_eq!(bench.set.poll_timeout(), Some(at(3500)));
+    bench.send(udp(), &request("INFO", "z9hG4bKours"));
+    assert_eq!(bench.set.poll_timeout(), Some(at(500)));
+}
+
+#[test]
 fn what_is_forgotten_is_a_stranger() {
     let mut bench = Bench::default();
     let invite = request("INVITE", BRANCH);
@@ -331,6 +341,8 @@ fn a_cancel_finds_its_invite_and_is_a_transaction_of_its_own() {
     assert_eq!(bench.set.cancelled_by(&cancel), Some(call));
     let other = request("CANCEL", "z9hG4bKtwo");
     assert_eq!(bench.set.cancelled_by(&other), None);
+    assert!(bench.request(3, udp(), &other).is_some());
+    assert_eq!(bench.set.cancelled_by(&other), None);
 }
 
 #[test]
@@ -354,6 +366,10 @@ fn without_magic_cookie_requests_match_by_their_headers() {
         assert_eq!(bench.set.cancelled_by(&with("CANCEL", 7)), Some(tx));
         assert_eq!(bench.set.cancelled_by(&with("CANCEL", 8)), None);
         assert!(bench.request(1, udp(), &with("INVITE", 8)).is_some());
+        let mut tagged = with("INVITE", 7);
+        let to = "<sip:bob@example.com>;tag=x";
+        tagged.set(HeaderName::To, to).unwrap();
+        assert!(bench.request(1, udp(), &tagged).is_some());
         bench.respond(2, tx, &response(&invite, 486));
 
         let mut ack = with("ACK", 7);
