@@ -187,11 +187,16 @@ impl Message {
         } else {
             self.set(HeaderName::ContentType, content_type)?;
         }
+        self.replace_body(body);
+        Ok(())
+    }
+
+    /// Sets the body and leaves its type. Its length is printed anew, so what was wrong with the
+    /// old one is gone.
+    pub(super) fn replace_body(&mut self, body: Bytes) {
         self.body = Body::Own(body);
-        // The length is printed anew, so what was wrong with the old one is gone.
         self.remove(&HeaderName::ContentLength);
         self.touched(&HeaderName::ContentLength);
-        Ok(())
     }
 
     /// Notes on the topmost Via where the request came from (RFC 3261 §18.2.1, RFC 3581 §4):

@@ -136,6 +136,15 @@ impl Message {
         }
     }
 
+    /// The reason phrase of a response; empty for a request.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self.start() {
+            StartLine::Request { .. } => "",
+            StartLine::Response { reason, .. } => reason,
+        }
+    }
+
     /// What is wrong with it.
     #[must_use]
     pub fn defects(&self) -> &[Defect] {

@@ -16,6 +16,8 @@ mod message;
 mod method;
 mod name_addr;
 mod parse;
+#[cfg(feature = "rsip")]
+mod rsip;
 mod status;
 mod text;
 mod uri;
@@ -33,6 +35,8 @@ pub use message::{CSeq, HeaderRef, Message, StartLine};
 pub use method::Method;
 pub use name_addr::{NameAddr, split_list};
 pub use parse::ParseError;
+#[cfg(feature = "rsip")]
+pub use rsip::ConversionError;
 pub use status::StatusCode;
 pub use uri::{Host, Scheme, Uri, UriError};
 pub use via::{Via, ViaError};

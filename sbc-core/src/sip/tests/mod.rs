@@ -1,8 +1,10 @@
 //! Tests of the message as a whole; the views have theirs beside them.
 
 mod edit;
+mod oracle;
 mod properties;
 mod rfc4475;
+mod torture;
 mod wire;
 
 use super::Message;

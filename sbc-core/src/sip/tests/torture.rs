@@ -1,0 +1,163 @@
+//! The torture messages of this repository: each file of `tests/torture` is a message and what
+//! must become of it.
+//!
+//! A file is `key: value` lines, a line `---`, and the message. Its line ends are written as LF
+//! and read as CRLF; `\xHH` is a byte, `\\` a backslash, `\` before a line end takes both away.
+//! Lines that start with `#` say what the file shows.
+//!
+//! | key | value |
+//! |---|---|
+//! | `datagram` | `ok`, or the defects, `;` between them, or `error` and the [`ParseError`] |
+//! | `stream` | the same for the message on a stream; left out where it is as the datagram |
+//! | a view: `method`, `uri`, `call-id`, `branch`, `from-tag`, `to-tag`, `vias`, `cseq`, `contact`, `body`, `parts` | what it gives; `-` for nothing |
+//! | `header NAME` | the value |
+
+use crate::sip::{Framed, Framer, HeaderName, Message, ParseError};
+use bytes::Bytes;
+use std::path::{Path, PathBuf};
+
+struct Case {
+    name: String,
+    expect: Vec<(String, String)>,
+    wire: Vec<u8>,
+}
+
+impl Case {
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (head, message) = text
+            .split_once("\n---\n")
+            .unwrap_or_else(|| panic!("{name}: no line ---"));
+        let expect = head
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.is_empty())
+            .map(|line| {
+                let (key, value) = line
+                    .split_once(": ")
+                    .unwrap_or_else(|| panic!("{name}: not `key: value`: {line}"));
+                (key.to_owned(), value.to_owned())
+            })
+            .collect();
+        Self {
+            wire: wire(message),
+            name,
+            expect,
+        }
+    }
+
+    fn expected(&self, key: &str) -> Option<&str> {
+        let found = self.expect.iter().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+fn wire(message: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bytes = message.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\r\n"),
+            b'\\' => match bytes.next() {
+                Some(b'x') => {
+                    let hex: String = bytes.by_ref().take(2).map(char::from).collect();
+                    out.push(u8::from_str_radix(&hex, 16).unwrap());
+                }
+                Some(b'\n') => {}
+                Some(b'\\') => out.push(b'\\'),
+                other => panic!("unknown escape {other:?}"),
+            },
+            byte => out.push(byte),
+        }
+    }
+    out
+}
+
+fn verdict(result: &Result<Message, ParseError>) -> String {
+    match result {
+        Err(error) => format!("error {error:?}"),
+        Ok(message) if message.defects().is_empty() => "ok".to_owned(),
+        Ok(message) => {
+            let defects: Vec<_> = message.defects().iter().map(|d| format!("{d:?}")).collect();
+            defects.join("; ")
+        }
+    }
+}
+
+fn on_a_stream(wire: &[u8]) -> Result<Message, ParseError> {
+    let mut framer = Framer::new();
+    framer.push(wire);
+    loop {
+        match framer.next()? {
+            Some(Framed::Message(message)) => return Ok(message),
+            Some(_) => {}
+            None => return Err(ParseError::Truncated),
+        }
+    }
+}
+
+fn view(message: &Message, key: &str) -> String {
+    if let Some(name) = key.strip_prefix("header ") {
+        return message
+            .header(&HeaderName::parse(name))
+            .unwrap_or("-")
+            .to_owned();
+    }
+    let text = |value: Option<&str>| value.unwrap_or("-").to_owned();
+    match key {
+        "method" => text(message.method().map(|m| m.as_str())),
+        "uri" => message.request_uri().to_owned(),
+        "call-id" => text(message.call_id()),
+        "branch" => text(message.branch()),
+        "from-tag" => text(message.from_tag()),
+        "to-tag" => text(message.to_tag()),
+        "vias" => message.header_values(&HeaderName::Via).count().to_string(),
+        "cseq" => message
+            .cseq()
+            .map_or_else(|| "-".to_owned(), |c| format!("{} {}", c.number, c.method)),
+        "contact" => message
+            .contact()
+            .map_or_else(|| "-".to_owned(), |c| c.to_string()),
+        "body" => message.body().len().to_string(),
+        "parts" => message
+            .parts()
+            .map_or_else(|e| e.0.to_owned(), |parts| parts.len().to_string()),
+        other => panic!("unknown key {other}"),
+    }
+}
+
+#[test]
+fn every_torture_message_becomes_what_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/torture");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 30, "the set is not there");
+    let mut wrong = Vec::new();
+    for path in paths {
+        let case = Case::read(&path);
+        let mut check = |key: &str, found: String, expected: &str| {
+            if found != expected {
+                wrong.push(format!("{}: {key}: {found}, not {expected}", case.name));
+            }
+        };
+        let datagram = Message::parse_datagram(Bytes::from(case.wire.clone()));
+        let expected = case.expected("datagram").unwrap_or("ok");
+        check("datagram", verdict(&datagram), expected);
+        let stream = on_a_stream(&case.wire);
+        check(
+            "stream",
+            verdict(&stream),
+            case.expected("stream").unwrap_or(expected),
+        );
+        for (key, expected) in &case.expect {
+            if let (false, Ok(message)) = (matches!(key.as_str(), "datagram" | "stream"), &datagram)
+            {
+                check(key, view(message, key), expected);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
