@@ -1,7 +1,7 @@
 //! SDP as a document of ordered lines (RFC 8866): what is not understood survives byte for byte.
 //!
 //! [`Sdp`] is one text with an index of its lines; [`MediaView`] reads one media description out
-//! of it. Edits ([`keep_codecs`], [`rewrite`]) write a new document in one pass and copy every
+//! of it. Edits ([`keep_codecs`], [`rewrite()`]) write a new document in one pass and copy every
 //! line that they do not mean. Attribute names compare without case: a sender that writes
 //! `a=SendOnly` or `a=Candidate` means what everybody else means by it.
 
