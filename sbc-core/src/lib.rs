@@ -1,6 +1,7 @@
 //! SIP, SDP, transactions, dialogs and the B2BUA call machine: sans-IO, with a thin tokio shell.
 
 pub mod b2bua;
+pub mod dialog;
 pub mod limits;
 pub mod net;
 pub mod ports;
