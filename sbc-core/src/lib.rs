@@ -9,6 +9,7 @@ pub mod sdp;
 pub mod sip;
 pub mod transaction;
 pub mod transport;
+pub mod ua;
 
 mod entropy;
 mod time;

@@ -154,7 +154,11 @@ mod tests {
         let mut oa = OfferAnswer::new();
         oa.send_offer().expect("idle");
         assert_eq!(oa.receive_answer(), Ok(true));
-        assert_eq!(oa.receive_answer(), Ok(false), "an answer that repeats is ignored");
+        assert_eq!(
+            oa.receive_answer(),
+            Ok(false),
+            "an answer that repeats is ignored"
+        );
         oa.receive_offer().expect("stable");
         oa.send_answer().expect("owed");
         assert!(oa.is_stable());

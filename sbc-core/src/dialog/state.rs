@@ -86,9 +86,16 @@ impl Dialog {
         let mut remote = invite.from().ok()?;
         let remote_tag = remote.tag().map(Into::into);
         remote.remove_param("tag");
-        let route_set = invite.header_values(&HeaderName::RecordRoute).map(Into::into).collect();
+        let route_set = invite
+            .header_values(&HeaderName::RecordRoute)
+            .map(Into::into)
+            .collect();
         let contact = invite.contact();
-        let target = contact.as_ref().map_or(&remote.uri, |c| &c.uri).to_string().into();
+        let target = contact
+            .as_ref()
+            .map_or(&remote.uri, |c| &c.uri)
+            .to_string()
+            .into();
         Some(Self {
             call_id: invite.call_id()?.into(),
             local_tag: local_tag.into(),
@@ -108,8 +115,10 @@ impl Dialog {
     pub fn established(&self, response: &Message) -> Self {
         let mut dialog = self.clone();
         dialog.remote_tag = response.to_tag().map(Into::into);
-        dialog.route_set =
-            response.header_values(&HeaderName::RecordRoute).map(Into::into).collect();
+        dialog.route_set = response
+            .header_values(&HeaderName::RecordRoute)
+            .map(Into::into)
+            .collect();
         dialog.route_set.reverse();
         dialog.refresh_target(response);
         dialog
@@ -139,11 +148,14 @@ impl Dialog {
     /// # Errors
     /// Where its CSeq is not higher than the last one.
     pub fn on_request(&mut self, request: &Message) -> Result<(), Violation> {
-        let Some(cseq) = request.cseq() else { return Ok(()) };
+        let Some(cseq) = request.cseq() else {
+            return Ok(());
+        };
         match self.remote_cseq {
-            Some(had) if cseq.number <= had => {
-                Err(Violation::CseqWentBack { had, got: cseq.number })
-            }
+            Some(had) if cseq.number <= had => Err(Violation::CseqWentBack {
+                had,
+                got: cseq.number,
+            }),
             _ => {
                 self.remote_cseq = Some(cseq.number);
                 Ok(())

@@ -1,0 +1,296 @@
+//! The callee's half of a leg (UAS).
+
+use super::event::LegEvent;
+use super::leg::{ALLOW, Leg, LegCx, State};
+use super::route;
+use crate::dialog::{Dialog, OfferAnswer};
+use crate::net::Network;
+use crate::sip::{HeaderName, InvalidValue, Message, StatusCode};
+use crate::time::Instant;
+use crate::transaction::{T1, T2, TIMER_H, TransactionSet, TxId};
+use crate::transport::{Flow, Incoming as Arrived};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An INVITE that waits for its final response.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) invite: TxId,
+    pub(super) request: Box<Message>,
+    /// Offer/answer of each early dialog, by our tag. The first tag is the leg's own.
+    early: Vec<(Box<str>, OfferAnswer)>,
+}
+
+/// A 2xx that waits for its ACK.
+#[derive(Debug)]
+pub(super) struct Unconfirmed {
+    pub(super) invite: TxId,
+    cseq: u32,
+    ok: Box<Message>,
+    resend_at: Instant,
+    interval: Duration,
+    give_up_at: Instant,
+    /// A BYE waits for the ACK; with the value of its Reason header.
+    pub(super) hang_up: Option<Box<str>>,
+}
+
+impl Unconfirmed {
+    pub(super) fn deadline(&self) -> Instant {
+        self.resend_at.min(self.give_up_at)
+    }
+}
+
+/// A response to the INVITE.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// The status.
+    pub status: StatusCode,
+    /// The reason phrase; the code's own where empty.
+    pub reason: &'a str,
+    /// The early dialog it belongs to, by our tag; the leg's own where nothing.
+    pub tag: Option<&'a str>,
+    /// Its header lines are copied, apart from those that any response has.
+    pub headers: Option<&'a Message>,
+    /// Content-Type, empty without body.
+    pub content_type: &'a str,
+    /// The body: an SDP counts as the answer to the INVITE's offer, or as our offer.
+    pub body: &'a Bytes,
+}
+
+impl Leg {
+    /// Takes an INVITE that begins a dialog, and sends 100 (RFC 3261 §13.3.1, §8.2.6.1). Nothing: it has no
+    /// readable From, To, Call-ID or CSeq.
+    #[must_use]
+    pub fn accept(
+        cx: &mut LegCx<'_>,
+        network: Arc<Network>,
+        arrived: Box<Arrived>,
+        local_tag: &str,
+        contact_params: &'static str,
+    ) -> Option<Self> {
+        let Arrived { flow, message } = *arrived;
+        let mut transactions = TransactionSet::new();
+        let mut out = Vec::new();
+        let invite = transactions.on_request(cx.now, flow, &message, &mut out)?;
+        let dialog = Dialog::incoming(&message, local_tag)?;
+        let mut offer_answer = OfferAnswer::new();
+        if message.sdp().is_some() {
+            offer_answer.receive_offer().ok()?;
+        }
+        let realm = network.listener(flow.listener).realm;
+        let nat = route::sender_behind_nat(&message, &flow);
+        let trying = Message::reply_to(&message, StatusCode::of(100), "", None);
+        let mut leg = Self {
+            network,
+            realm,
+            transactions,
+            state: State::Incoming(Box::new(Incoming {
+                invite,
+                request: Box::new(message),
+                early: vec![(local_tag.into(), offer_answer)],
+            })),
+            dialog,
+            flow,
+            contact_params,
+            ack: None,
+        };
+        leg.update_flow(&flow, nat);
+        leg.absorb(cx, out);
+        leg.send_reply(cx, invite, &trying);
+        Some(leg)
+    }
+
+    /// The INVITE that waits for its answer.
+    #[must_use]
+    pub fn waiting_invite(&self) -> Option<&Message> {
+        match &self.state {
+            State::Incoming(side) => Some(&side.request),
+            _ => None,
+        }
+    }
+
+    /// Sends a 1xx above 100.
+    pub fn ring(&mut self, cx: &mut LegCx<'_>, reply: &Reply<'_>) {
+        let Some((tx, message)) = self.build_reply(reply) else {
+            return;
+        };
+        self.send_reply(cx, tx, &message);
+    }
+
+    /// Sends a 2xx, which is repeated until its ACK comes.
+    pub fn answer(&mut self, cx: &mut LegCx<'_>, reply: &Reply<'_>) {
+        let Some((tx, message)) = self.build_reply(reply) else {
+            return;
+        };
+        let Some(cseq) = message.cseq().map(|c| c.number) else {
+            return;
+        };
+        self.send_reply(cx, tx, &message);
+        if let Some(tag) = reply.tag {
+            self.dialog = self.dialog.with_local_tag(tag);
+        }
+        self.state = State::Unconfirmed(Box::new(Unconfirmed {
+            invite: tx,
+            cseq,
+            ok: Box::new(message),
+            resend_at: cx.now + T1,
+            interval: T1,
+            give_up_at: cx.now + TIMER_H,
+            hang_up: None,
+        }));
+    }
+
+    /// Refuses the INVITE: 300 to 699.
+    pub fn refuse(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        status: StatusCode,
+        reason: &str,
+        headers: Option<&Message>,
+    ) {
+        let body = Bytes::new();
+        let reply = Reply {
+            status,
+            reason,
+            tag: None,
+            headers,
+            content_type: "",
+            body: &body,
+        };
+        let Some((tx, message)) = self.build_reply(&reply) else {
+            return;
+        };
+        self.state = State::Ended;
+        self.send_reply(cx, tx, &message);
+    }
+
+    fn build_reply(&mut self, reply: &Reply<'_>) -> Option<(TxId, Message)> {
+        let contact = self.contact();
+        let own_tag = self.dialog.local_tag();
+        let State::Incoming(side) = &mut self.state else {
+            return None;
+        };
+        let tag = reply.tag.unwrap_or(own_tag);
+        let mut message = Message::reply_to(&side.request, reply.status, reply.reason, Some(tag));
+        if reply.status.class() <= 2 {
+            note_session(side, tag, reply);
+        }
+        match finish_reply(&mut message, reply, &side.request, &contact) {
+            Ok(()) => Some((side.invite, message)),
+            Err(InvalidValue) => {
+                tracing::error!("a response of ours holds a line break in a header; not sent");
+                None
+            }
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, cx: &mut LegCx<'_>, ack: Box<Message>) {
+        if self.transactions.on_ack(cx.now, &ack) {
+            return;
+        }
+        let State::Unconfirmed(side) = &self.state else {
+            return;
+        };
+        if ack.cseq().map(|c| c.number) != Some(side.cseq)
+            || ack.from_tag() != self.dialog.remote_tag()
+        {
+            return;
+        }
+        let hang_up = side.hang_up.clone();
+        self.state = State::Confirmed;
+        cx.event(LegEvent::Acked(ack));
+        if let Some(reason) = hang_up {
+            self.send_bye(cx, Some(&reason));
+        }
+    }
+
+    pub(super) fn on_missing_ack(&mut self, cx: &mut LegCx<'_>) {
+        let State::Unconfirmed(side) = &mut self.state else {
+            return;
+        };
+        if side.give_up_at <= cx.now {
+            let hang_up = side.hang_up.take();
+            self.state = State::Confirmed;
+            cx.event(LegEvent::AckMissing);
+            if let Some(reason) = hang_up {
+                self.send_bye(cx, Some(&reason));
+            }
+            return;
+        }
+        side.interval = (side.interval * 2).min(T2);
+        side.resend_at = cx.now + side.interval;
+        let (tx, ok) = (side.invite, side.ok.clone());
+        self.send_reply(cx, tx, &ok);
+    }
+
+    pub(super) fn on_cancel(&mut self, cx: &mut LegCx<'_>, flow: Flow, cancel: Message) {
+        let known = self.transactions.cancelled_by(&cancel).is_some();
+        let mut out = Vec::new();
+        let tx = self
+            .transactions
+            .on_request(cx.now, flow, &cancel, &mut out);
+        self.absorb(cx, out);
+        let Some(tx) = tx else { return };
+        let status = if known { 200 } else { 481 };
+        self.reply(cx, tx, &cancel, StatusCode::of(status));
+        if !known || !matches!(self.state, State::Incoming(_)) {
+            return;
+        }
+        if let State::Incoming(side) = std::mem::replace(&mut self.state, State::Ended) {
+            self.terminate_invite(cx, &side);
+            cx.event(LegEvent::Cancelled(Box::new(cancel)));
+        }
+    }
+
+    /// 487 to the INVITE (§9.2, §15.1.2).
+    pub(super) fn terminate_invite(&mut self, cx: &mut LegCx<'_>, side: &Incoming) {
+        let tag = self.dialog.local_tag();
+        let reply = Message::reply_to(&side.request, StatusCode::of(487), "", Some(tag));
+        self.send_reply(cx, side.invite, &reply);
+    }
+}
+
+/// Offer/answer of the early dialog that a 1xx or 2xx with SDP belongs to.
+fn note_session(side: &mut Incoming, tag: &str, reply: &Reply<'_>) {
+    let fresh = side.early.first().map(|(_, first)| match first.state() {
+        crate::dialog::OaState::Idle => OfferAnswer::new(),
+        _ => {
+            let mut offered = OfferAnswer::new();
+            // From Idle an offer is always taken.
+            let _taken = offered.receive_offer();
+            offered
+        }
+    });
+    if !side.early.iter().any(|(t, _)| &**t == tag) {
+        side.early.push((tag.into(), fresh.unwrap_or_default()));
+    }
+    let Some((_, exchange)) = side.early.iter_mut().find(|(t, _)| &**t == tag) else {
+        return;
+    };
+    if reply.content_type.starts_with("application/sdp") && exchange.send_answer().is_err() {
+        // No offer in the INVITE: this is ours. A repeated answer changes nothing.
+        let _repeated = exchange.send_offer();
+    }
+}
+
+fn finish_reply(
+    message: &mut Message,
+    reply: &Reply<'_>,
+    request: &Message,
+    contact: &str,
+) -> Result<(), InvalidValue> {
+    if reply.status.class() <= 2 {
+        for route in request.header_lines(&HeaderName::RecordRoute) {
+            message.push(HeaderName::RecordRoute, route)?;
+        }
+        message.push(HeaderName::Contact, contact)?;
+        message.push(HeaderName::Allow, ALLOW)?;
+    }
+    if let Some(headers) = reply.headers {
+        for line in headers.headers() {
+            message.push_copy(line);
+        }
+    }
+    message.set_body(reply.content_type, reply.body.clone())
+}

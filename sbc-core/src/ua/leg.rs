@@ -1,0 +1,422 @@
+//! The leg: its state, and what is the same for caller and callee.
+//!
+//! | state | input | next | outputs | RFC 3261 |
+//! |---|---|---|---|---|
+//! | Resolving | addresses | Calling | INVITE | §8.1.2 |
+//! | Resolving | no address; hang up | Ended | Failed; none | |
+//! | Calling | 1xx above 100 | Calling | Provisional; CANCEL where one is wanted | §13.2.2.1, §9.1 |
+//! | Calling | 2xx | Answered | Answered | §13.2.2.4 |
+//! | Calling, hung up | 2xx | Closing | ACK, BYE | §15 |
+//! | Calling | 300 to 699 | Ended | Refused | §13.2.2.3 |
+//! | Calling | Timer B, transport error | Ended | Failed | §8.1.3.1 |
+//! | Calling | hang up | Calling | CANCEL once a 1xx came | §9.1 |
+//! | Calling, CANCEL sent | 64 T1 without final response | Ended | none | §9.1 |
+//! | Answered | owner's ACK | Confirmed | ACK | §13.2.2.4 |
+//! | Answered | hang up | Closing | ACK, BYE | §15 |
+//! | Confirmed | 2xx again | Confirmed | ACK again | §13.2.2.4 |
+//! | Confirmed | 2xx of another dialog | Confirmed | ACK and BYE in that one | §13.2.2.4 |
+//! | Incoming | owner's 1xx | Incoming | 1xx | §13.3.1.1 |
+//! | Incoming | owner's 2xx | Unconfirmed | 2xx | §13.3.1.4 |
+//! | Incoming | owner's refusal; hang up | Ended | refusal; 480 | §13.3.1.3 |
+//! | Incoming | CANCEL, early BYE | Ended | 200, 487, Cancelled | §9.2, §15 |
+//! | Unconfirmed | timer | Unconfirmed | 2xx again: T1 doubled up to T2 | §13.3.1.4 |
+//! | Unconfirmed | ACK | Confirmed | Acked; BYE where one is wanted | |
+//! | Unconfirmed | hang up | Unconfirmed | BYE once the ACK came | §15 |
+//! | Unconfirmed | 64 T1 | Confirmed | AckMissing; BYE where one is wanted | §13.3.1.4 |
+//! | Unconfirmed, Confirmed, Answered | BYE | Ended | 200, Bye | §15.1.2 |
+//! | Unconfirmed, Confirmed | another request | same | Request, or 500 for an old CSeq | §12.2.2 |
+//! | Confirmed | hang up | Closing | BYE | §15.1.1 |
+//! | Closing | final response, Timer F, transport error | Ended | none | §15.1.1 |
+//! | Closing | BYE (crossing) | Closing | 200 | |
+//! | Ended | anything new | Ended | 481 | §12.2.2 |
+
+use super::event::{LegEvent, LegOutput};
+use super::incoming::{Incoming as IncomingSide, Unconfirmed};
+use super::outgoing::{Answered, Calling, Resolving};
+use super::route;
+use crate::Entropy;
+use crate::dialog::Dialog;
+use crate::net::{Network, RealmId};
+use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode, new_branch};
+use crate::time::Instant;
+use crate::transaction::{Outcome, Residue, TransactionSet, TxId, TxOutput};
+use crate::transport::{Flow, Incoming, Transmit};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The methods of our dialogs.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+
+/// What a leg is given with each input.
+pub struct LegCx<'a> {
+    /// The time.
+    pub now: Instant,
+    /// Randomness.
+    pub entropy: &'a mut Entropy,
+    /// What the leg wants and tells, in order.
+    pub out: &'a mut VecDeque<LegOutput>,
+}
+
+impl LegCx<'_> {
+    pub(super) fn event(&mut self, event: LegEvent) {
+        self.out.push_back(LegOutput::Event(event));
+    }
+
+    pub(super) fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        self.out
+            .push_back(LegOutput::Transmit(Transmit { flow, bytes }));
+    }
+}
+
+/// Where the leg stands; see the table above.
+#[derive(Debug)]
+pub(super) enum State {
+    Resolving(Box<Resolving>),
+    Calling(Box<Calling>),
+    Answered(Box<Answered>),
+    Incoming(Box<IncomingSide>),
+    Unconfirmed(Box<Unconfirmed>),
+    Confirmed,
+    Closing { bye: TxId },
+    Ended,
+}
+
+/// A user agent's side of one INVITE dialog.
+#[derive(Debug)]
+pub struct Leg {
+    pub(super) network: Arc<Network>,
+    pub(super) realm: RealmId,
+    pub(super) transactions: TransactionSet,
+    pub(super) state: State,
+    pub(super) dialog: Dialog,
+    /// The way of our next request in the dialog.
+    pub(super) flow: Flow,
+    /// Header parameters of our Contact.
+    pub(super) contact_params: &'static str,
+    /// The ACK of our INVITE's 2xx, to be repeated with the 2xx.
+    pub(super) ack: Option<(TxId, Transmit)>,
+}
+
+impl Leg {
+    /// The Call-ID of its dialog.
+    #[must_use]
+    pub fn call_id(&self) -> &str {
+        self.dialog.call_id()
+    }
+
+    /// Our tag.
+    #[must_use]
+    pub fn local_tag(&self) -> &str {
+        self.dialog.local_tag()
+    }
+
+    /// The side of the border it is on.
+    #[must_use]
+    pub fn realm(&self) -> RealmId {
+        self.realm
+    }
+
+    /// The dialog.
+    #[must_use]
+    pub fn dialog(&self) -> &Dialog {
+        &self.dialog
+    }
+
+    /// The way of its next request.
+    #[must_use]
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Whether nothing is left to do but to answer what still comes: its residues may be taken.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Ended) && !self.transactions.is_busy()
+    }
+
+    /// Whether the dialog is over or will never be: nothing more will be told.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended | State::Closing { .. })
+    }
+
+    /// What lingers after the end, for the endpoint.
+    pub fn take_residues(&mut self, now: Instant) -> Vec<Residue> {
+        self.transactions.take_residues(now)
+    }
+
+    /// A message of this leg's dialog, or of one it may still create.
+    pub fn on_message(&mut self, cx: &mut LegCx<'_>, incoming: Box<Incoming>) {
+        let Incoming { flow, message } = *incoming;
+        match message.method().cloned() {
+            _ if !message.is_request() => self.on_response(cx, flow, Box::new(message)),
+            Some(Method::Ack) => self.on_ack(cx, Box::new(message)),
+            Some(Method::Cancel) => self.on_cancel(cx, flow, message),
+            Some(_) => self.on_request(cx, flow, Box::new(message)),
+            None => {}
+        }
+    }
+
+    fn on_response(&mut self, cx: &mut LegCx<'_>, flow: Flow, response: Box<Message>) {
+        if let State::Calling(calling) = &mut self.state {
+            calling.answered_by = Some(flow);
+        }
+        let mut out = Vec::new();
+        let _known = self.transactions.on_response(cx.now, response, &mut out);
+        self.absorb(cx, out);
+    }
+
+    fn on_request(&mut self, cx: &mut LegCx<'_>, flow: Flow, request: Box<Message>) {
+        let mut out = Vec::new();
+        let tx = self
+            .transactions
+            .on_request(cx.now, flow, &request, &mut out);
+        self.absorb(cx, out);
+        let Some(tx) = tx else { return };
+        let in_dialog = !matches!(
+            self.state,
+            State::Ended | State::Resolving(_) | State::Calling(_)
+        ) && request.from_tag() == self.dialog.remote_tag();
+        if !in_dialog {
+            return self.reply(cx, tx, &request, StatusCode::of(481));
+        }
+        if let Err(violation) = self.dialog.on_request(&request) {
+            return self.reply(cx, tx, &request, violation.status());
+        }
+        match (&self.state, request.method()) {
+            (_, Some(Method::Bye)) => self.on_bye(cx, tx, request),
+            (State::Closing { .. }, _) => self.reply(cx, tx, &request, StatusCode::of(481)),
+            _ => cx.event(LegEvent::Request { tx, request }),
+        }
+    }
+
+    fn on_bye(&mut self, cx: &mut LegCx<'_>, tx: TxId, bye: Box<Message>) {
+        self.reply(cx, tx, &bye, StatusCode::of(200));
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Closing { bye } => self.state = State::Closing { bye },
+            State::Incoming(side) => {
+                self.terminate_invite(cx, &side);
+                cx.event(LegEvent::Cancelled(bye));
+            }
+            State::Answered(answered) => {
+                // Our ACK is owed before the dialog may end (RFC 3261 §13.2.2.4).
+                self.send_ack(cx, answered.invite, answered.cseq, "", Bytes::new());
+                cx.event(LegEvent::Bye(bye));
+            }
+            _ => cx.event(LegEvent::Bye(bye)),
+        }
+    }
+
+    /// A deadline may have passed.
+    pub fn on_timeout(&mut self, cx: &mut LegCx<'_>) {
+        let mut out = Vec::new();
+        self.transactions.on_timeout(cx.now, &mut out);
+        self.absorb(cx, out);
+        self.on_state_timeout(cx);
+    }
+
+    /// The earliest deadline.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = match &self.state {
+            State::Calling(calling) => calling.forget_at,
+            State::Unconfirmed(side) => Some(side.deadline()),
+            _ => None,
+        };
+        [self.transactions.poll_timeout(), own]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn on_state_timeout(&mut self, cx: &mut LegCx<'_>) {
+        match &self.state {
+            State::Calling(calling) if calling.forget_at.is_some_and(|at| at <= cx.now) => {
+                let invite = calling.invite;
+                self.transactions.forget(invite);
+                self.state = State::Ended;
+            }
+            State::Unconfirmed(side) if side.deadline() <= cx.now => self.on_missing_ack(cx),
+            _ => {}
+        }
+    }
+
+    /// The transport could not deliver what this leg sent by this flow.
+    pub fn on_transport_error(&mut self, cx: &mut LegCx<'_>, flow: &Flow) {
+        let mut out = Vec::new();
+        self.transactions.on_transport_error(cx.now, flow, &mut out);
+        self.absorb(cx, out);
+    }
+
+    /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. `reason` is the value
+    /// of a Reason header (RFC 3326) where one is to be told.
+    pub fn hang_up(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
+        match &mut self.state {
+            State::Resolving(_) => self.state = State::Ended,
+            State::Calling(_) => self.cancel(cx, reason),
+            State::Answered(answered) => {
+                let (invite, cseq) = (answered.invite, answered.cseq);
+                self.send_ack(cx, invite, cseq, "", Bytes::new());
+                self.send_bye(cx, reason);
+            }
+            State::Incoming(_) => self.refuse(cx, StatusCode::of(480), "", None),
+            State::Unconfirmed(side) => {
+                side.hang_up
+                    .get_or_insert_with(|| reason.unwrap_or_default().into());
+            }
+            State::Confirmed => self.send_bye(cx, reason),
+            State::Closing { .. } | State::Ended => {}
+        }
+    }
+
+    pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
+        let headers: &[(HeaderName, &str)] = match reason {
+            Some(reason) if !reason.is_empty() => &[(HeaderName::Reason, reason)],
+            _ => &[],
+        };
+        self.state = match self.request(cx, Method::Bye, headers, "", Bytes::new()) {
+            Ok(bye) => State::Closing { bye },
+            Err(InvalidValue) => State::Ended,
+        };
+    }
+
+    /// Sends a request in the dialog.
+    ///
+    /// # Errors
+    /// CR, LF or NUL in a header.
+    pub fn request(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        method: Method,
+        headers: &[(HeaderName, &str)],
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<TxId, InvalidValue> {
+        let with_contact = !matches!(method, Method::Bye | Method::Info | Method::Message);
+        let mut request = self.dialog.request(method)?;
+        self.push_via(cx, &mut request)?;
+        if with_contact {
+            request.push(HeaderName::Contact, &self.contact())?;
+        }
+        for (name, value) in headers {
+            request.push(name.clone(), value)?;
+        }
+        request.set_body(content_type, body)?;
+        let mut out = Vec::new();
+        let tx = self
+            .transactions
+            .send_request(cx.now, self.flow, &request, &mut out);
+        self.absorb(cx, out);
+        Ok(tx)
+    }
+
+    /// Answers a request that [`LegEvent::Request`] told of, without body.
+    pub fn reply_to_request(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        tx: TxId,
+        request: &Message,
+        status: StatusCode,
+        headers: &[(HeaderName, &str)],
+    ) {
+        let mut reply = Message::reply_to(request, status, "", Some(self.dialog.local_tag()));
+        for (name, value) in headers {
+            if reply.push(name.clone(), value).is_err() {
+                tracing::error!(?name, "a header of our own holds a line break; left out");
+            }
+        }
+        self.send_reply(cx, tx, &reply);
+    }
+
+    pub(super) fn reply(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        tx: TxId,
+        request: &Message,
+        status: StatusCode,
+    ) {
+        self.reply_to_request(cx, tx, request, status, &[]);
+    }
+
+    pub(super) fn send_reply(&mut self, cx: &mut LegCx<'_>, tx: TxId, reply: &Message) {
+        let mut out = Vec::new();
+        self.transactions.respond(cx.now, tx, reply, &mut out);
+        self.absorb(cx, out);
+    }
+
+    /// Passes on what the transactions want, and acts on what they tell.
+    pub(super) fn absorb(&mut self, cx: &mut LegCx<'_>, out: Vec<TxOutput>) {
+        for output in out {
+            match output {
+                TxOutput::Transmit(transmit) => cx.out.push_back(LegOutput::Transmit(transmit)),
+                TxOutput::Client {
+                    tx,
+                    method,
+                    outcome,
+                } => self.on_outcome(cx, tx, &method, outcome),
+                TxOutput::AckMissing(_) => {}
+            }
+        }
+    }
+
+    fn on_outcome(&mut self, cx: &mut LegCx<'_>, tx: TxId, method: &Method, outcome: Outcome) {
+        match &self.state {
+            State::Calling(calling) if calling.invite == tx => self.on_invite_outcome(cx, outcome),
+            State::Closing { bye } if *bye == tx => {
+                let over = match &outcome {
+                    Outcome::Response(r) => r.status().is_none_or(StatusCode::is_final),
+                    Outcome::TimedOut | Outcome::TransportFailed => true,
+                };
+                if over {
+                    self.state = State::Ended;
+                }
+            }
+            _ if *method == Method::Invite => self.on_further_success(cx, tx, outcome),
+            _ if matches!(method, Method::Cancel | Method::Bye) => {}
+            _ => cx.event(LegEvent::Response { tx, outcome }),
+        }
+    }
+
+    /// The listener that our requests leave by, as the peer sees it, goes into Via.
+    pub(super) fn push_via(
+        &self,
+        cx: &mut LegCx<'_>,
+        request: &mut Message,
+    ) -> Result<(), InvalidValue> {
+        let branch = new_branch(cx.entropy);
+        request.push_front(HeaderName::Via, &self.via(&self.flow, &branch))
+    }
+
+    pub(super) fn via(&self, flow: &Flow, branch: &str) -> String {
+        let sent_by = self.network.listener(flow.listener).advertise;
+        format!(
+            "SIP/2.0/{} {sent_by};branch={branch};rport",
+            flow.transport.via()
+        )
+    }
+
+    /// Our Contact on this side.
+    pub(super) fn contact(&self) -> String {
+        let listener = self.network.listener(self.flow.listener);
+        let transport = match self.flow.transport {
+            crate::transport::Transport::Udp => String::new(),
+            other => format!(";transport={other}"),
+        };
+        match self.contact_params {
+            "" => format!("<sip:{}{transport}>", listener.advertise),
+            params => format!("<sip:{}{transport}>;{params}", listener.advertise),
+        }
+    }
+
+    pub(super) fn update_flow(&mut self, came_by: &Flow, behind_nat: bool) {
+        let next_hop = self.dialog.next_hop();
+        self.flow = route::in_dialog(
+            &self.network,
+            self.realm,
+            next_hop.as_ref(),
+            came_by,
+            behind_nat,
+        );
+    }
+}

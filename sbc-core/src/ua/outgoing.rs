@@ -1,0 +1,473 @@
+//! The caller's half of a leg (UAC).
+
+use super::event::{Failure, LegEvent, LegOutput};
+use super::leg::{ALLOW, Leg, LegCx, State};
+use crate::dialog::{Dialog, OfferAnswer};
+use crate::limits;
+use crate::net::{ListenerId, Network, RealmId};
+use crate::sip::{
+    HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri, new_branch,
+};
+use crate::time::Instant;
+use crate::transaction::{Outcome, TIMER_B, TransactionSet, TxId};
+use crate::transport::{Flow, Target, Transmit};
+use bytes::Bytes;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// A call to be placed.
+#[derive(Clone, Debug)]
+pub struct Dial {
+    /// The side it leaves by.
+    pub realm: RealmId,
+    /// Where the INVITE is sent.
+    pub target: Target,
+    /// Call-ID.
+    pub call_id: Box<str>,
+    /// Our tag.
+    pub local_tag: Box<str>,
+    /// Request-URI.
+    pub request_uri: Uri,
+    /// From, without tag.
+    pub from: NameAddr,
+    /// To, without tag.
+    pub to: NameAddr,
+    /// Max-Forwards.
+    pub max_forwards: u32,
+    /// Header parameters of our Contact.
+    pub contact_params: &'static str,
+    /// Further header lines, and the body with its Content-Type.
+    pub draft: Box<Message>,
+}
+
+/// An INVITE whose target has no address yet.
+#[derive(Debug)]
+pub(super) struct Resolving {
+    dial: Dial,
+}
+
+/// An INVITE that waits for its final response.
+#[derive(Debug)]
+pub(super) struct Calling {
+    pub(super) invite: TxId,
+    request: Box<Message>,
+    /// Further addresses of the target, tried where the one before cannot be reached (RFC 3263 §4.3).
+    others: Vec<IpAddr>,
+    dial: Dial,
+    /// Each early dialog by the peer's tag.
+    early: Vec<Early>,
+    cancel: Cancel,
+    /// After the CANCEL: when the INVITE is given up (§9.1).
+    pub(super) forget_at: Option<Instant>,
+    /// The flow of the last response.
+    pub(super) answered_by: Option<Flow>,
+    provisional: bool,
+}
+
+/// Whether the INVITE is to be cancelled.
+#[derive(Debug)]
+enum Cancel {
+    No,
+    /// As soon as a provisional response comes (§9.1); with the value of a Reason header.
+    Wanted(Box<str>),
+    Sent,
+}
+
+/// An early dialog: offer/answer of its own.
+#[derive(Debug)]
+struct Early {
+    tag: Option<Box<str>>,
+    exchange: OfferAnswer,
+    answer: Option<Bytes>,
+}
+
+/// A 2xx that waits for the owner's ACK.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) invite: TxId,
+    pub(super) cseq: u32,
+}
+
+impl Leg {
+    /// Places a call. The owner hears [`LegOutput::Resolve`] where the target is a name.
+    #[must_use]
+    pub fn dial(cx: &mut LegCx<'_>, network: Arc<Network>, dial: Dial) -> Self {
+        let dialog = Dialog::outgoing(
+            &dial.call_id,
+            &dial.local_tag,
+            &dial.from,
+            &dial.to,
+            &dial.request_uri,
+        );
+        let target = dial.target.clone();
+        let flow = Flow {
+            listener: ListenerId(0),
+            transport: target.transport,
+            remote: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), target.port),
+            connection: None,
+        };
+        let mut leg = Self {
+            network,
+            realm: dial.realm,
+            transactions: TransactionSet::new(),
+            state: State::Ended,
+            dialog,
+            flow,
+            contact_params: dial.contact_params,
+            ack: None,
+        };
+        leg.state = State::Resolving(Box::new(Resolving { dial }));
+        match target.host {
+            Host::Ip(ip) => leg.on_resolved(cx, vec![ip]),
+            Host::Name(_) => cx.out.push_back(LegOutput::Resolve(target)),
+        }
+        leg
+    }
+
+    /// The addresses of the target, best first; none where the name has none.
+    pub fn on_resolved(&mut self, cx: &mut LegCx<'_>, addresses: Vec<IpAddr>) {
+        if !matches!(self.state, State::Resolving(_)) {
+            return;
+        }
+        let State::Resolving(resolving) = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        self.invite_first(cx, resolving.dial, addresses);
+    }
+
+    /// Sends the INVITE to the first address that can be sent to.
+    fn invite_first(&mut self, cx: &mut LegCx<'_>, dial: Dial, mut addresses: Vec<IpAddr>) {
+        while !addresses.is_empty() {
+            let ip = addresses.remove(0);
+            let transport = dial.target.transport;
+            let Some(listener) = self.network.sender(self.realm, transport, ip) else {
+                continue;
+            };
+            let remote = SocketAddr::new(ip, dial.target.port);
+            self.flow = Flow {
+                listener,
+                transport,
+                remote,
+                connection: None,
+            };
+            match self.build_invite(cx, &dial) {
+                Ok(request) => return self.send_invite(cx, dial, request, addresses),
+                Err(InvalidValue) => {
+                    tracing::error!("an INVITE of ours holds a line break in a header; not sent");
+                    break;
+                }
+            }
+        }
+        cx.event(LegEvent::Failed(Failure::Unresolved));
+    }
+
+    fn send_invite(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        dial: Dial,
+        request: Message,
+        others: Vec<IpAddr>,
+    ) {
+        let mut out = Vec::new();
+        let invite = self
+            .transactions
+            .send_request(cx.now, self.flow, &request, &mut out);
+        self.state = State::Calling(Box::new(Calling {
+            invite,
+            request: Box::new(request),
+            others,
+            dial,
+            early: Vec::new(),
+            cancel: Cancel::No,
+            forget_at: None,
+            answered_by: None,
+            provisional: false,
+        }));
+        self.absorb(cx, out);
+    }
+
+    fn build_invite(&mut self, cx: &mut LegCx<'_>, dial: &Dial) -> Result<Message, InvalidValue> {
+        let mut request = self.dialog.request(Method::Invite)?;
+        request.set(HeaderName::MaxForwards, &dial.max_forwards.to_string())?;
+        self.push_via(cx, &mut request)?;
+        request.push(HeaderName::Contact, &self.contact())?;
+        if dial.draft.header(&HeaderName::Allow).is_none() {
+            request.push(HeaderName::Allow, ALLOW)?;
+        }
+        for line in dial.draft.headers() {
+            if !matches!(
+                line.name,
+                HeaderName::ContentType | HeaderName::ContentLength
+            ) {
+                request.push_copy(line);
+            }
+        }
+        let content_type = dial
+            .draft
+            .header(&HeaderName::ContentType)
+            .unwrap_or_default();
+        request.set_body(content_type, dial.draft.body())?;
+        Ok(request)
+    }
+
+    pub(super) fn on_invite_outcome(&mut self, cx: &mut LegCx<'_>, outcome: Outcome) {
+        match outcome {
+            Outcome::Response(response) => match response.status() {
+                Some(status) if status.is_provisional() => self.on_provisional(cx, response),
+                Some(status) if status.is_success() => self.on_success(cx, response),
+                Some(_) => {
+                    let hung_up = self.is_hung_up();
+                    self.state = State::Ended;
+                    if !hung_up {
+                        cx.event(LegEvent::Refused(response));
+                    }
+                }
+                None => {}
+            },
+            Outcome::TimedOut => self.on_unreached(cx, Failure::TimedOut),
+            Outcome::TransportFailed => self.on_unreached(cx, Failure::Transport),
+        }
+    }
+
+    /// Nobody there: the next address of the target where there is one (RFC 3263 §4.3).
+    fn on_unreached(&mut self, cx: &mut LegCx<'_>, failure: Failure) {
+        let hung_up = self.is_hung_up();
+        let State::Calling(calling) = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        match (hung_up, failure) {
+            (true, _) => {}
+            (false, Failure::Transport) if !calling.others.is_empty() => {
+                self.invite_first(cx, calling.dial, calling.others);
+            }
+            (false, _) => cx.event(LegEvent::Failed(failure)),
+        }
+    }
+
+    fn is_hung_up(&self) -> bool {
+        matches!(&self.state, State::Calling(c) if !matches!(c.cancel, Cancel::No))
+    }
+
+    fn on_provisional(&mut self, cx: &mut LegCx<'_>, response: Box<Message>) {
+        let State::Calling(calling) = &mut self.state else {
+            return;
+        };
+        calling.provisional = true;
+        match std::mem::replace(&mut calling.cancel, Cancel::No) {
+            Cancel::Wanted(reason) => return self.send_cancel(cx, &reason),
+            Cancel::Sent => {
+                calling.cancel = Cancel::Sent;
+                return;
+            }
+            Cancel::No => {}
+        }
+        if response.status() == Some(StatusCode::of(100)) {
+            return;
+        }
+        let Some((early, answer)) = calling.note_session(&response) else {
+            return;
+        };
+        cx.event(LegEvent::Provisional {
+            message: response,
+            early,
+            answer,
+        });
+    }
+
+    fn on_success(&mut self, cx: &mut LegCx<'_>, response: Box<Message>) {
+        let hung_up = self.is_hung_up();
+        let came_by = self.flow;
+        let State::Calling(mut calling) = std::mem::replace(&mut self.state, State::Ended) else {
+            return;
+        };
+        let early = calling
+            .note_session(&response)
+            .map_or(0, |(early, _)| early);
+        let cseq = self.dialog.local_cseq();
+        self.dialog = self.dialog.established(&response);
+        self.update_flow(&calling.answered_by.unwrap_or(came_by), false);
+        self.state = State::Answered(Box::new(Answered {
+            invite: calling.invite,
+            cseq,
+        }));
+        if hung_up {
+            self.hang_up(cx, None);
+            return;
+        }
+        let sdp = match calling.early.get(early) {
+            Some(dialog) if dialog.exchange.is_stable() => dialog.answer.clone(),
+            _ => response.sdp(),
+        };
+        cx.event(LegEvent::Answered {
+            message: response,
+            early,
+            sdp,
+        });
+    }
+
+    /// A 2xx to an INVITE that is answered already: the same again, or from another branch of a fork.
+    pub(super) fn on_further_success(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
+        let Outcome::Response(response) = outcome else {
+            return;
+        };
+        if !response.status().is_some_and(StatusCode::is_success) {
+            return;
+        }
+        if response.to_tag() == self.dialog.remote_tag() {
+            if let Some((invite, ack)) = &self.ack
+                && *invite == tx
+            {
+                cx.out.push_back(LegOutput::Transmit(ack.clone()));
+            }
+            return;
+        }
+        self.release_fork(cx, &response);
+    }
+
+    /// ACK and BYE to a branch that answered too late (§13.2.2.4).
+    fn release_fork(&mut self, cx: &mut LegCx<'_>, response: &Message) {
+        let cseq = response.cseq().map_or(1, |c| c.number);
+        let mut dialog = self.dialog.established(response);
+        let built = (|| {
+            let mut ack = dialog.request_numbered(Method::Ack, cseq)?;
+            self.push_via(cx, &mut ack)?;
+            let mut bye = dialog.request(Method::Bye)?;
+            self.push_via(cx, &mut bye)?;
+            Ok::<_, InvalidValue>((ack, bye))
+        })();
+        let Ok((ack, bye)) = built else { return };
+        cx.transmit(self.flow, ack.to_bytes());
+        let mut out = Vec::new();
+        let _bye = self
+            .transactions
+            .send_request(cx.now, self.flow, &bye, &mut out);
+        self.absorb(cx, out);
+    }
+
+    /// Acknowledges the 2xx. A body is the answer to an offer that came with it.
+    pub fn ack(&mut self, cx: &mut LegCx<'_>, content_type: &str, body: Bytes) {
+        let State::Answered(answered) = &self.state else {
+            return;
+        };
+        let (invite, cseq) = (answered.invite, answered.cseq);
+        self.send_ack(cx, invite, cseq, content_type, body);
+        self.state = State::Confirmed;
+    }
+
+    pub(super) fn send_ack(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        invite: TxId,
+        cseq: u32,
+        content_type: &str,
+        body: Bytes,
+    ) {
+        let built = self
+            .dialog
+            .request_numbered(Method::Ack, cseq)
+            .and_then(|mut ack| {
+                self.push_via(cx, &mut ack)?;
+                ack.set_body(content_type, body)?;
+                Ok(ack)
+            });
+        let Ok(ack) = built else { return };
+        let transmit = Transmit {
+            flow: self.flow,
+            bytes: ack.to_bytes(),
+        };
+        self.transactions.acknowledged(invite, transmit.clone());
+        self.ack = Some((invite, transmit.clone()));
+        cx.out.push_back(LegOutput::Transmit(transmit));
+    }
+
+    pub(super) fn cancel(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
+        let State::Calling(calling) = &mut self.state else {
+            return;
+        };
+        if !matches!(calling.cancel, Cancel::No) {
+            return;
+        }
+        let reason = reason.unwrap_or_default();
+        if calling.provisional {
+            self.send_cancel(cx, reason);
+        } else {
+            calling.cancel = Cancel::Wanted(reason.into());
+        }
+    }
+
+    fn send_cancel(&mut self, cx: &mut LegCx<'_>, reason: &str) {
+        let State::Calling(calling) = &mut self.state else {
+            return;
+        };
+        calling.cancel = Cancel::Sent;
+        calling.forget_at = Some(cx.now + TIMER_B);
+        let Ok(cancel) = build_cancel(&calling.request, reason) else {
+            return;
+        };
+        let mut out = Vec::new();
+        let flow = self.flow;
+        let _tx = self
+            .transactions
+            .send_request(cx.now, flow, &cancel, &mut out);
+        self.absorb(cx, out);
+    }
+}
+
+impl Calling {
+    /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is due.
+    /// Nothing: one early dialog too many.
+    fn note_session(&mut self, response: &Message) -> Option<(usize, Option<Bytes>)> {
+        let tag = response.to_tag();
+        let index = match self.early.iter().position(|e| e.tag.as_deref() == tag) {
+            Some(index) => index,
+            None if self.early.len() >= limits::EARLY_DIALOGS => return None,
+            None => {
+                let mut exchange = OfferAnswer::new();
+                if self.request.sdp().is_some() {
+                    // From Idle an offer can always be sent.
+                    let _sent = exchange.send_offer();
+                }
+                self.early.push(Early {
+                    tag: tag.map(Into::into),
+                    exchange,
+                    answer: None,
+                });
+                self.early.len() - 1
+            }
+        };
+        let early = &mut self.early[index];
+        let Some(sdp) = response.sdp() else {
+            return Some((index, None));
+        };
+        match early.exchange.receive_answer() {
+            Ok(true) => {
+                early.answer = Some(sdp.clone());
+                Some((index, Some(sdp)))
+            }
+            _ => Some((index, None)),
+        }
+    }
+}
+
+/// RFC 3261 §9.1: one Via, equal to that of the INVITE; its Request-URI, Call-ID, To, From, number of CSeq
+/// and Route.
+fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
+    let mut cancel = Message::request(Method::Cancel, invite.request_uri());
+    for line in invite.headers() {
+        match line.name {
+            HeaderName::Via
+            | HeaderName::Route
+            | HeaderName::From
+            | HeaderName::To
+            | HeaderName::CallId => cancel.push_copy(line),
+            _ => {}
+        }
+    }
+    let number = invite.cseq().map_or(1, |c| c.number);
+    cancel.push(HeaderName::CSeq, &format!("{number} CANCEL"))?;
+    cancel.push(HeaderName::MaxForwards, "70")?;
+    if !reason.is_empty() {
+        cancel.push(HeaderName::Reason, reason)?;
+    }
+    Ok(cancel)
+}
