@@ -5,7 +5,7 @@ use super::leg::{ALLOW, Leg, LegCx, State};
 use super::route;
 use crate::dialog::{Dialog, OfferAnswer};
 use crate::net::Network;
-use crate::sip::{HeaderName, InvalidValue, Message, StatusCode};
+use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transaction::{T1, T2, TIMER_H, TransactionSet, TxId};
 use crate::transport::{Flow, Incoming as Arrived};
@@ -22,23 +22,44 @@ pub(super) struct Incoming {
     early: Vec<(Box<str>, OfferAnswer)>,
 }
 
-/// A 2xx that waits for its ACK.
+/// A 2xx to an INVITE (the first one, or a re-INVITE) that waits for its ACK (§13.3.1.4).
 #[derive(Debug)]
-pub(super) struct Unconfirmed {
-    pub(super) invite: TxId,
+pub(super) struct Unacked {
+    invite: TxId,
     cseq: u32,
     ok: Box<Message>,
     resend_at: Instant,
     interval: Duration,
     give_up_at: Instant,
-    /// A BYE waits for the ACK; with the value of its Reason header.
-    pub(super) hang_up: Option<Box<str>>,
 }
 
-impl Unconfirmed {
+impl Unacked {
+    fn new(now: Instant, invite: TxId, cseq: u32, ok: Message) -> Self {
+        Self {
+            invite,
+            cseq,
+            ok: Box::new(ok),
+            resend_at: now + T1,
+            interval: T1,
+            give_up_at: now + TIMER_H,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.resend_at.min(self.give_up_at)
     }
+
+    fn is_acked_by(&self, ack: &Message) -> bool {
+        ack.cseq().map(|c| c.number) == Some(self.cseq)
+    }
+}
+
+/// The first 2xx waits for its ACK.
+#[derive(Debug)]
+pub(super) struct Unconfirmed {
+    unacked: Unacked,
+    /// A BYE waits for the ACK; with the value of its Reason header.
+    pub(super) hang_up: Option<Box<str>>,
 }
 
 /// A response to the INVITE.
@@ -94,6 +115,7 @@ impl Leg {
             flow,
             contact_params,
             ack: None,
+            reinvite: None,
         };
         leg.update_flow(&flow, nat);
         leg.absorb(cx, out);
@@ -130,15 +152,33 @@ impl Leg {
         if let Some(tag) = reply.tag {
             self.dialog = self.dialog.with_local_tag(tag);
         }
+        let unacked = Unacked::new(cx.now, tx, cseq, message);
         self.state = State::Unconfirmed(Box::new(Unconfirmed {
-            invite: tx,
-            cseq,
-            ok: Box::new(message),
-            resend_at: cx.now + T1,
-            interval: T1,
-            give_up_at: cx.now + TIMER_H,
+            unacked,
             hang_up: None,
         }));
+    }
+
+    /// Answers a request that [`LegEvent::Request`] told of, with Contact, further headers and a
+    /// body. The 2xx of a re-INVITE is repeated until its ACK comes.
+    pub fn answer_request(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        tx: TxId,
+        request: &Message,
+        reply: &Reply<'_>,
+    ) {
+        let tag = self.dialog.local_tag();
+        let mut message = Message::reply_to(request, reply.status, reply.reason, Some(tag));
+        if finish_reply(&mut message, reply, request, &self.contact()).is_err() {
+            tracing::error!("a response of ours holds a line break in a header; not sent");
+            return;
+        }
+        self.send_reply(cx, tx, &message);
+        if request.method() == Some(&Method::Invite) && reply.status.is_success() {
+            let cseq = request.cseq().map_or(0, |c| c.number);
+            self.reinvite = Some(Box::new(Unacked::new(cx.now, tx, cseq, message)));
+        }
     }
 
     /// Refuses the INVITE: 300 to 699.
@@ -189,15 +229,20 @@ impl Leg {
         if self.transactions.on_ack(cx.now, &ack) {
             return;
         }
-        let State::Unconfirmed(side) = &self.state else {
-            return;
-        };
-        if ack.cseq().map(|c| c.number) != Some(side.cseq)
-            || ack.from_tag() != self.dialog.remote_tag()
-        {
+        if ack.from_tag() != self.dialog.remote_tag() {
             return;
         }
-        let hang_up = side.hang_up.clone();
+        if self.reinvite.as_ref().is_some_and(|r| r.is_acked_by(&ack)) {
+            self.reinvite = None;
+            return cx.event(LegEvent::Acked(ack));
+        }
+        let State::Unconfirmed(side) = &mut self.state else {
+            return;
+        };
+        if !side.unacked.is_acked_by(&ack) {
+            return;
+        }
+        let hang_up = side.hang_up.take();
         self.state = State::Confirmed;
         cx.event(LegEvent::Acked(ack));
         if let Some(reason) = hang_up {
@@ -205,23 +250,47 @@ impl Leg {
         }
     }
 
-    pub(super) fn on_missing_ack(&mut self, cx: &mut LegCx<'_>) {
-        let State::Unconfirmed(side) = &mut self.state else {
-            return;
+    /// The earlier deadline of the 2xx that wait for their ACK.
+    pub(super) fn unacked_deadline(&self) -> Option<Instant> {
+        let first = match &self.state {
+            State::Unconfirmed(side) => Some(side.unacked.deadline()),
+            _ => None,
         };
-        if side.give_up_at <= cx.now {
-            let hang_up = side.hang_up.take();
-            self.state = State::Confirmed;
-            cx.event(LegEvent::AckMissing);
-            if let Some(reason) = hang_up {
-                self.send_bye(cx, Some(&reason));
+        [first, self.reinvite.as_ref().map(|r| r.deadline())]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn on_unacked_timeout(&mut self, cx: &mut LegCx<'_>) {
+        let waiting = match &mut self.state {
+            State::Unconfirmed(side) if side.unacked.deadline() <= cx.now => {
+                Some(&mut side.unacked)
             }
-            return;
+            _ => self
+                .reinvite
+                .as_deref_mut()
+                .filter(|r| r.deadline() <= cx.now),
+        };
+        let Some(waiting) = waiting else { return };
+        if waiting.give_up_at > cx.now {
+            waiting.interval = (waiting.interval * 2).min(T2);
+            waiting.resend_at = cx.now + waiting.interval;
+            let (tx, ok) = (waiting.invite, waiting.ok.clone());
+            return self.send_reply(cx, tx, &ok);
         }
-        side.interval = (side.interval * 2).min(T2);
-        side.resend_at = cx.now + side.interval;
-        let (tx, ok) = (side.invite, side.ok.clone());
-        self.send_reply(cx, tx, &ok);
+        self.reinvite = None;
+        let hang_up = match &mut self.state {
+            State::Unconfirmed(side) => side.hang_up.take(),
+            _ => None,
+        };
+        if !self.is_over() {
+            self.state = State::Confirmed;
+        }
+        cx.event(LegEvent::AckMissing);
+        if let Some(reason) = hang_up {
+            self.send_bye(cx, Some(&reason));
+        }
     }
 
     pub(super) fn on_cancel(&mut self, cx: &mut LegCx<'_>, flow: Flow, cancel: Message) {

@@ -31,7 +31,7 @@
 //! | Ended | anything new | Ended | 481 | §12.2.2 |
 
 use super::event::{LegEvent, LegOutput};
-use super::incoming::{Incoming as IncomingSide, Unconfirmed};
+use super::incoming::{Incoming as IncomingSide, Unacked, Unconfirmed};
 use super::outgoing::{Answered, Calling, Resolving};
 use super::route;
 use crate::Entropy;
@@ -96,6 +96,8 @@ pub struct Leg {
     pub(super) contact_params: &'static str,
     /// The ACK of our INVITE's 2xx, to be repeated with the 2xx.
     pub(super) ack: Option<(TxId, Transmit)>,
+    /// The 2xx of a re-INVITE that waits for its ACK.
+    pub(super) reinvite: Option<Box<Unacked>>,
 }
 
 impl Leg {
@@ -221,8 +223,7 @@ impl Leg {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own = match &self.state {
             State::Calling(calling) => calling.forget_at,
-            State::Unconfirmed(side) => Some(side.deadline()),
-            _ => None,
+            _ => self.unacked_deadline(),
         };
         [self.transactions.poll_timeout(), own]
             .into_iter()
@@ -237,8 +238,7 @@ impl Leg {
                 self.transactions.forget(invite);
                 self.state = State::Ended;
             }
-            State::Unconfirmed(side) if side.deadline() <= cx.now => self.on_missing_ack(cx),
-            _ => {}
+            _ => self.on_unacked_timeout(cx),
         }
     }
 

@@ -5,9 +5,7 @@ use super::leg::{ALLOW, Leg, LegCx, State};
 use crate::dialog::{Dialog, OfferAnswer};
 use crate::limits;
 use crate::net::{ListenerId, Network, RealmId};
-use crate::sip::{
-    HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri, new_branch,
-};
+use crate::sip::{HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri};
 use crate::time::Instant;
 use crate::transaction::{Outcome, TIMER_B, TransactionSet, TxId};
 use crate::transport::{Flow, Target, Transmit};
@@ -115,6 +113,7 @@ impl Leg {
             flow,
             contact_params: dial.contact_params,
             ack: None,
+            reinvite: None,
         };
         leg.state = State::Resolving(Box::new(Resolving { dial }));
         match target.host {
