@@ -4,7 +4,7 @@ use crate::transport::Transport;
 use std::net::{IpAddr, SocketAddr};
 
 /// A side of the border: an index into [`Network::realms`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct RealmId(pub u16);
 
 /// A place where SIP arrives: an index into [`Network::listeners`].

@@ -13,6 +13,17 @@ pub enum Side {
     B,
 }
 
+impl Side {
+    /// The one across.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
 /// Who ended a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EndedBy {

@@ -1,7 +1,20 @@
-//! The B2BUA: plans, calls, legs.
+//! The B2BUA: a call takes an INVITE in on one side and places it on the other.
+//!
+//! [`Call`] is sans-IO: inputs with the time go in, outputs are polled. Policies decide with a
+//! [`plan::CallPlan`]; `docs/call-phases.md` has the chart.
 
 pub mod plan;
 
+mod app;
+mod call;
 mod event;
+mod io;
+mod media;
+mod recording;
+mod relay;
+mod setup;
+mod teardown;
 
+pub use call::Call;
 pub use event::{CallEvent, CallSummary, EndedBy, Side};
+pub use io::{CallKey, Command, Cx, Input, LegId, Output};

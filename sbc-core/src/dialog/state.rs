@@ -211,6 +211,18 @@ impl Dialog {
         self.remote_tag.as_deref()
     }
 
+    /// From of our requests, with our tag: who we are to the peer.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// To of our requests, without tag: who the peer is.
+    #[must_use]
+    pub fn remote(&self) -> &str {
+        &self.remote
+    }
+
     /// The CSeq of our last request.
     #[must_use]
     pub fn local_cseq(&self) -> u32 {

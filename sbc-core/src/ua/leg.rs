@@ -119,6 +119,11 @@ impl Leg {
         self.realm
     }
 
+    /// Header parameters of our Contact from now on.
+    pub fn set_contact_params(&mut self, params: &'static str) {
+        self.contact_params = params;
+    }
+
     /// The dialog.
     #[must_use]
     pub fn dialog(&self) -> &Dialog {

@@ -1,0 +1,448 @@
+//! A call: an arena of legs, the role each plays, and the phase they are in. This file holds the parts
+//! and passes inputs on; what happens in each flow is in `setup`, `teardown`, `recording` and `app`.
+//!
+//! | phase | input | next phase | outputs | where |
+//! |---|---|---|---|---|
+//! | (new) | INVITE, plan refuses | Ending | 100, refusal | setup |
+//! | (new) | INVITE, plan is an app | Serving | 100, what the app says | app |
+//! | (new) | INVITE, plan has modules | Admitting | 100, Ask | setup |
+//! | (new) | INVITE, plan connects | Dialing | 100, INVITE to the first target | setup |
+//! | Admitting | verdict continue | Dialing | INVITE to the first target | setup |
+//! | Admitting | verdict refuse | Ending | refusal | setup |
+//! | Dialing | callee's 1xx | Dialing | 1xx to the caller, media | setup |
+//! | Dialing | callee's 2xx | Connected | ACK, 2xx to the caller, media | setup |
+//! | Dialing | callee refuses, fails, rings too long | Dialing | CANCEL or nothing, next target | setup |
+//! | Dialing | the same with the last target | Ending | refusal to the caller | setup |
+//! | any before Connected | caller's CANCEL | Ending | 200, 487, CANCEL to the callee | teardown |
+//! | Connected | caller's ACK | Connected | ACK with the answer (late offer), recorders start | setup |
+//! | Connected | BYE of either side | Ending | 200, BYE to the other and to recorders | teardown |
+//! | Connected | no ACK, longest duration, operator | Ending | BYE to both and to recorders | teardown |
+//! | Serving | BYE, CANCEL, no ACK, operator | Ending | 200 or BYE | teardown, app |
+//! | Ending | last transaction over | Done | Done | teardown |
+
+use super::app::Served;
+use super::event::{CallEvent, CallSummary, EndedBy, Side};
+use super::io::{CallKey, Command, Cx, Input, LegId, Output};
+use super::media::CallMedia;
+use super::plan::Connect;
+use super::recording::Recording;
+use crate::net::Network;
+use crate::ports::{MediaCmd, MediaEvent, SessionId};
+use crate::sip::{Message, StatusCode};
+use crate::time::{Instant, Now};
+use crate::transport::{Flow, Incoming};
+use crate::ua::{Leg, LegCx, LegEvent, LegOutput};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a leg is to the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// Side A.
+    Caller,
+    /// Side B, or one that was to become it.
+    Callee,
+    /// A recorder: index into the call's recordings.
+    Recorder(usize),
+}
+
+/// A leg and its role.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) id: LegId,
+    pub(super) role: Role,
+    pub(super) leg: Leg,
+    /// The tags of ours that its messages may bear: one, or one for each early dialog shown.
+    pub(super) tags: Vec<Box<str>>,
+}
+
+/// A callee is being called.
+#[derive(Debug)]
+pub(super) struct Dialing {
+    pub(super) plan: Arc<Connect>,
+    /// Index into the plan's targets.
+    pub(super) target: usize,
+    pub(super) callee: LegId,
+    pub(super) give_up_at: Instant,
+}
+
+/// Both sides answered.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) callee: LegId,
+    /// The offer of the callee that waits for the caller's answer in the ACK (late offer).
+    pub(super) late_offer: Option<Bytes>,
+    /// When the plan's longest duration is over.
+    pub(super) end_at: Option<Instant>,
+}
+
+/// Where the call stands; see the table above.
+#[derive(Debug)]
+pub(super) enum Phase {
+    Admitting(Arc<Connect>),
+    Dialing(Box<Dialing>),
+    Connected(Box<Connected>),
+    Serving(Served),
+    Ending,
+}
+
+/// How far the end has been told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    No,
+    /// [`CallEvent::Ended`] was put out.
+    Told,
+    /// [`Output::Done`] was put out.
+    Gone,
+}
+
+/// A call.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) key: CallKey,
+    pub(super) network: Arc<Network>,
+    pub(super) phase: Phase,
+    pub(super) legs: Vec<Seat>,
+    pub(super) next_leg: u32,
+    pub(super) media: CallMedia,
+    pub(super) recordings: Vec<Recording>,
+    /// The INVITE that began it, until the callee answered.
+    pub(super) invite: Option<Box<Incoming>>,
+    pub(super) longest: Option<Duration>,
+    pub(super) summary: Box<CallSummary>,
+    pub(super) answered_at: Option<Now>,
+    pub(super) ended: Ended,
+    events: VecDeque<(LegId, LegEvent)>,
+    pub(super) out: VecDeque<Output>,
+}
+
+impl Call {
+    /// A call begins with an INVITE that has no defects; `local_tag` is the tag that the endpoint has
+    /// claimed for it, `id` its name in the API. Nothing: the INVITE cannot begin a dialog.
+    #[must_use]
+    pub fn begin(
+        cx: &mut Cx<'_>,
+        key: CallKey,
+        id: &str,
+        local_tag: &str,
+        incoming: Box<Incoming>,
+    ) -> Option<Self> {
+        let network = Arc::clone(cx.policy.network());
+        let realm = network.listener(incoming.flow.listener).realm;
+        let mut outputs = VecDeque::new();
+        let mut leg_cx = LegCx {
+            now: cx.now.mono,
+            entropy: cx.entropy,
+            out: &mut outputs,
+        };
+        let arrived = incoming.clone();
+        let leg = Leg::accept(&mut leg_cx, Arc::clone(&network), arrived, local_tag, "")?;
+        let mut call = Self {
+            key,
+            network,
+            phase: Phase::Ending,
+            legs: Vec::with_capacity(2),
+            next_leg: 1,
+            media: CallMedia::new(SessionId(key.0), realm),
+            recordings: Vec::new(),
+            summary: Box::new(summary(id, &incoming.message, cx.now)),
+            invite: Some(incoming),
+            longest: None,
+            answered_at: None,
+            ended: Ended::No,
+            events: VecDeque::new(),
+            out: VecDeque::with_capacity(8),
+        };
+        let tags = vec![local_tag.into()];
+        call.legs.push(Seat {
+            id: LegId(0),
+            role: Role::Caller,
+            leg,
+            tags,
+        });
+        call.take_outputs(LegId(0), outputs);
+        call.begin_plan(cx);
+        call.settle(cx);
+        Some(call)
+    }
+
+    /// An input. Take every output before the next one.
+    pub fn handle(&mut self, cx: &mut Cx<'_>, input: Input) {
+        debug_assert!(
+            self.out.is_empty(),
+            "outputs are taken before the next input"
+        );
+        match input {
+            Input::Message(incoming) => self.on_message(cx, incoming),
+            Input::Timeout => self.on_timeout(cx),
+            Input::Verdict(verdict) => self.on_verdict(cx, *verdict),
+            Input::Resolved(resolved) => {
+                let (id, addresses) = *resolved;
+                self.with_leg(cx, id, |leg, cx| leg.on_resolved(cx, addresses));
+            }
+            Input::Media(event) => self.on_media(cx, *event),
+            Input::TransportError(flow) => self.on_transport_error(cx, &flow),
+            Input::Command(command) => self.on_command(cx, command),
+        }
+        self.settle(cx);
+    }
+
+    /// The next output.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is wanted at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let own = match &self.phase {
+            Phase::Dialing(dialing) => Some(dialing.give_up_at),
+            Phase::Connected(connected) => connected.end_at,
+            Phase::Serving(served) => served.poll_timeout(),
+            Phase::Admitting(_) | Phase::Ending => None,
+        };
+        let legs = self.legs.iter().filter_map(|seat| seat.leg.poll_timeout());
+        let recordings = self.recordings.iter().filter_map(Recording::poll_timeout);
+        legs.chain(recordings).chain(own).min()
+    }
+
+    /// Its name in the process.
+    #[must_use]
+    pub const fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// The call as a CDR would show it now.
+    #[must_use]
+    pub const fn summary(&self) -> &CallSummary {
+        &self.summary
+    }
+
+    fn on_message(&mut self, cx: &mut Cx<'_>, incoming: Box<Incoming>) {
+        let Some(id) = self.leg_of(&incoming.message) else {
+            tracing::debug!("a message of this call belongs to none of its legs; dropped");
+            return;
+        };
+        self.with_leg(cx, id, |leg, cx| leg.on_message(cx, incoming));
+    }
+
+    /// The leg that a message belongs to: by Call-ID and our tag; without a tag of ours it can only be
+    /// the caller's (an INVITE again, or its CANCEL).
+    fn leg_of(&self, message: &Message) -> Option<LegId> {
+        let call_id = message.call_id()?;
+        let tag = if message.is_request() {
+            message.to_tag()
+        } else {
+            message.from_tag()
+        };
+        self.legs
+            .iter()
+            .find(|seat| {
+                seat.leg.call_id() == call_id
+                    && match tag {
+                        Some(tag) => seat.tags.iter().any(|t| **t == *tag),
+                        None => seat.role == Role::Caller,
+                    }
+            })
+            .map(|seat| seat.id)
+    }
+
+    fn on_timeout(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.mono;
+        let due: Vec<LegId> = self
+            .legs
+            .iter()
+            .filter(|seat| seat.leg.poll_timeout().is_some_and(|at| at <= now))
+            .map(|seat| seat.id)
+            .collect();
+        for id in due {
+            self.with_leg(cx, id, Leg::on_timeout);
+        }
+        self.settle(cx);
+        self.on_recording_timeout(cx);
+        match &self.phase {
+            Phase::Dialing(dialing) if dialing.give_up_at <= now => self.on_ring_timeout(cx),
+            Phase::Connected(connected) if connected.end_at.is_some_and(|at| at <= now) => {
+                self.end(cx, EndedBy::Us, "longest duration reached");
+            }
+            Phase::Serving(_) => self.on_app_timeout(cx),
+            _ => {}
+        }
+    }
+
+    fn on_transport_error(&mut self, cx: &mut Cx<'_>, flow: &Flow) {
+        let ids: Vec<LegId> = self.legs.iter().map(|seat| seat.id).collect();
+        for id in ids {
+            self.with_leg(cx, id, |leg, cx| leg.on_transport_error(cx, flow));
+        }
+    }
+
+    fn on_media(&mut self, cx: &mut Cx<'_>, event: MediaEvent) {
+        match &self.phase {
+            Phase::Serving(_) => self.on_app_media(cx, event),
+            _ => tracing::debug!(?event, "media"),
+        }
+    }
+
+    fn on_command(&mut self, cx: &mut Cx<'_>, command: Command) {
+        let why = match command {
+            Command::HangUp => "ended by an operator",
+            Command::Shutdown => "shutdown",
+        };
+        self.end(cx, EndedBy::Us, why);
+    }
+
+    /// Runs `act` on a leg and takes what it wants.
+    pub(super) fn with_leg(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LegId,
+        act: impl FnOnce(&mut Leg, &mut LegCx<'_>),
+    ) {
+        let Some(seat) = self.legs.iter_mut().find(|seat| seat.id == id) else {
+            return;
+        };
+        let mut outputs = VecDeque::new();
+        act(
+            &mut seat.leg,
+            &mut LegCx {
+                now: cx.now.mono,
+                entropy: cx.entropy,
+                out: &mut outputs,
+            },
+        );
+        self.take_outputs(id, outputs);
+    }
+
+    pub(super) fn take_outputs(&mut self, id: LegId, outputs: VecDeque<LegOutput>) {
+        for output in outputs {
+            match output {
+                LegOutput::Transmit(transmit) => self.out.push_back(Output::Transmit(transmit)),
+                LegOutput::Resolve(target) => self.out.push_back(Output::Resolve(id, target)),
+                LegOutput::Event(event) => self.events.push_back((id, event)),
+            }
+        }
+    }
+
+    /// Acts on what legs told until nothing is left, then lets go of legs that are done.
+    pub(super) fn settle(&mut self, cx: &mut Cx<'_>) {
+        while let Some((id, event)) = self.events.pop_front() {
+            match self.role_of(id) {
+                Some(Role::Caller) => self.on_caller(cx, event),
+                Some(Role::Callee) => self.on_callee(cx, id, event),
+                Some(Role::Recorder(index)) => self.on_recorder_leg(cx, index, id, event),
+                None => {}
+            }
+        }
+        self.release_done_legs(cx);
+    }
+
+    fn role_of(&self, id: LegId) -> Option<Role> {
+        self.legs
+            .iter()
+            .find(|seat| seat.id == id)
+            .map(|seat| seat.role)
+    }
+
+    fn on_caller(&mut self, cx: &mut Cx<'_>, event: LegEvent) {
+        match event {
+            LegEvent::Cancelled(request) => self.on_cancelled(cx, &request),
+            LegEvent::Acked(ack) => self.on_caller_ack(cx, &ack),
+            LegEvent::AckMissing => self.end(cx, EndedBy::Us, "the caller sent no ACK"),
+            LegEvent::Bye(bye) => self.on_bye(cx, Side::A, &bye),
+            LegEvent::Request { tx, request } => match &self.phase {
+                Phase::Serving(_) => self.on_app_request(cx, tx, request),
+                _ => self.refuse_in_dialog(cx, LegId(0), tx, &request),
+            },
+            LegEvent::Provisional { .. }
+            | LegEvent::Answered { .. }
+            | LegEvent::Refused(_)
+            | LegEvent::Failed(_)
+            | LegEvent::Response { .. } => {}
+        }
+    }
+
+    fn on_callee(&mut self, cx: &mut Cx<'_>, id: LegId, event: LegEvent) {
+        match event {
+            LegEvent::Provisional {
+                message,
+                early,
+                answer,
+            } => {
+                self.on_provisional(cx, id, &message, early, answer);
+            }
+            LegEvent::Answered {
+                message,
+                early,
+                sdp,
+            } => {
+                self.on_answered(cx, id, &message, early, sdp);
+            }
+            LegEvent::Refused(message) => self.on_refused(cx, id, &message),
+            LegEvent::Failed(failure) => self.on_failed(cx, id, failure),
+            LegEvent::Bye(bye) if self.is_callee(id) => self.on_bye(cx, Side::B, &bye),
+            LegEvent::Request { tx, request } => self.refuse_in_dialog(cx, id, tx, &request),
+            LegEvent::Bye(_)
+            | LegEvent::Cancelled(_)
+            | LegEvent::Acked(_)
+            | LegEvent::AckMissing
+            | LegEvent::Response { .. } => {}
+        }
+    }
+
+    /// Whether a leg is the one that the caller talks to: not one that was given up.
+    fn is_callee(&self, id: LegId) -> bool {
+        match &self.phase {
+            Phase::Dialing(dialing) => dialing.callee == id,
+            Phase::Connected(connected) => connected.callee == id,
+            _ => false,
+        }
+    }
+
+    pub(super) fn event(&mut self, event: CallEvent) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    pub(super) fn media_commands(&mut self, commands: Vec<MediaCmd>) {
+        if !commands.is_empty() {
+            self.out.push_back(Output::Media(commands));
+        }
+    }
+
+    pub(super) fn new_leg_id(&mut self) -> LegId {
+        let id = LegId(self.next_leg);
+        self.next_leg += 1;
+        id
+    }
+}
+
+/// What is known of a call when its INVITE arrived.
+fn summary(id: &str, invite: &Message, now: Now) -> CallSummary {
+    let party = |address: Result<crate::sip::NameAddr, _>| {
+        address
+            .map(|a| a.uri.to_string())
+            .unwrap_or_default()
+            .into()
+    };
+    CallSummary {
+        id: id.into(),
+        call_id_a: invite.call_id().unwrap_or_default().into(),
+        call_id_b: None,
+        from: party(invite.from()),
+        to: party(invite.to()),
+        trunk: None,
+        target: None,
+        route: "".into(),
+        profile: "".into(),
+        started_at: now.unix,
+        answered_at: None,
+        ended_at: now.unix,
+        status: StatusCode::of(100),
+        ended_by: EndedBy::Us,
+        reason: "".into(),
+        media: Vec::new(),
+        recorders: Vec::new(),
+    }
+}

@@ -1,0 +1,412 @@
+//! The media of a call: which ports it has, what they face, and the descriptions that name them.
+//!
+//! Every RTP m-line of the call has a port on side A and one on side B. An offer of one side is
+//! passed to the other with that other side's ports in it; the answer comes back with this side's.
+
+use super::event::Side;
+use super::io::Cx;
+use crate::net::{MediaAddress, Network, RealmId};
+use crate::ports::{
+    CallView, Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Participant, Peer, Reserve,
+    SessionId, StreamView,
+};
+use crate::sdp::{Codec, Direction, Origin, OurMedia, Sdp, SdpError, rewrite};
+use crate::time::Now;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// Why a description cannot be passed on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum MediaFault {
+    #[error(transparent)]
+    Sdp(#[from] SdpError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    /// RFC 3261 §20.43: Warning 300.
+    #[error("the two sides have no address family in common")]
+    Family,
+    #[error("no media that can be relayed")]
+    Nothing,
+}
+
+/// One m-line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    a: Option<MediaPort>,
+    b: Option<MediaPort>,
+    connected: bool,
+}
+
+impl Line {
+    const fn port(&self, side: Side) -> Option<MediaPort> {
+        match side {
+            Side::A => self.a,
+            Side::B => self.b,
+        }
+    }
+}
+
+/// The media of a call.
+#[derive(Debug)]
+pub(super) struct CallMedia {
+    session: SessionId,
+    latch: Latch,
+    realm_a: RealmId,
+    realm_b: RealmId,
+    lines: Vec<Line>,
+    /// What each port was last told to face.
+    peers: HashMap<u64, Peer>,
+    /// The `o=` session ids of the descriptions we send, by side they go to.
+    origin_ids: (u64, u64),
+    reserved: bool,
+}
+
+impl CallMedia {
+    pub(super) fn new(session: SessionId, realm_a: RealmId) -> Self {
+        Self {
+            session,
+            latch: Latch::default(),
+            realm_a,
+            realm_b: realm_a,
+            lines: Vec::new(),
+            peers: HashMap::new(),
+            origin_ids: (0, 0),
+            reserved: false,
+        }
+    }
+
+    /// Whether the plane knows of the session.
+    pub(super) const fn is_open(&self) -> bool {
+        self.reserved
+    }
+
+    pub(super) fn set_latch(&mut self, latch: Latch) {
+        self.latch = latch;
+    }
+
+    /// The side that the next offer goes to. Ports of a former target on another side are given back.
+    pub(super) fn set_target(&mut self, realm_b: RealmId, commands: &mut Vec<MediaCmd>) {
+        if realm_b == self.realm_b {
+            return;
+        }
+        self.realm_b = realm_b;
+        for line in &mut self.lines {
+            if let Some(port) = line.b.take() {
+                commands.push(MediaCmd::Release(port.id));
+            }
+            line.connected = false;
+        }
+    }
+
+    /// An offer of `from`, as it is passed to the other side.
+    pub(super) fn offer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        network: &Network,
+        from: Side,
+        sdp: &[u8],
+        commands: &mut Vec<MediaCmd>,
+    ) -> Result<Vec<u8>, MediaFault> {
+        let offer = Sdp::parse(sdp)?;
+        let addresses = self.addresses(network, &offer)?;
+        self.lines
+            .resize(offer.media_count().max(self.lines.len()), Line::default());
+        let mut usable = 0;
+        for index in 0..offer.media_count() {
+            let media = offer.media(index);
+            if media.port() == 0 || !media.is_rtp() {
+                continue;
+            }
+            usable += 1;
+            self.reserve_line(cx, index, &addresses)?;
+            self.face(index, from, &offer, false, commands);
+        }
+        if usable == 0 && offer.media_count() > 0 {
+            return Err(MediaFault::Nothing);
+        }
+        let to = from.other();
+        let ours = self.ours(to, |index| {
+            let media = offer.media(index);
+            media.port() != 0 && media.is_rtp()
+        });
+        Ok(rewrite(&offer, &self.origin(cx, to, 0, &addresses), &ours).to_bytes())
+    }
+
+    /// The answer of `from`, as it is passed to the side that offered. `version` tells answers apart that
+    /// early dialogs of a forked call gave.
+    pub(super) fn answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        network: &Network,
+        from: Side,
+        sdp: &[u8],
+        version: u64,
+        commands: &mut Vec<MediaCmd>,
+    ) -> Result<Vec<u8>, MediaFault> {
+        let answer = Sdp::parse(sdp)?;
+        let addresses = self.addresses(network, &answer)?;
+        for index in 0..answer.media_count().min(self.lines.len()) {
+            let media = answer.media(index);
+            if media.port() == 0 || !media.is_rtp() {
+                continue;
+            }
+            self.face(index, from, &answer, media.rtcp_mux(), commands);
+            self.connect(index, commands);
+        }
+        let to = from.other();
+        let lines = self.lines.len();
+        let mut ours = self.ours(to, |index| {
+            index < lines && answer.media(index).port() != 0 && answer.media(index).is_rtp()
+        });
+        ours.truncate(answer.media_count());
+        for (index, media) in ours.iter_mut().enumerate() {
+            if let Some(media) = media
+                && answer.media(index).rtcp_mux()
+            {
+                media.rtcp = media.rtp;
+            }
+        }
+        Ok(rewrite(&answer, &self.origin(cx, to, version, &addresses), &ours).to_bytes())
+    }
+
+    /// The media address of each side, in the address family of the description.
+    fn addresses(
+        &self,
+        network: &Network,
+        sdp: &Sdp,
+    ) -> Result<(MediaAddress, MediaAddress), MediaFault> {
+        let told = (0..sdp.media_count()).find_map(|n| sdp.media(n).connection());
+        let v4 = told
+            .or_else(|| sdp.connection())
+            .is_none_or(|ip| ip.is_ipv4());
+        let pick = |realm| address(network, realm, v4);
+        match (pick(self.realm_a), pick(self.realm_b)) {
+            (Some(a), Some(b)) => Ok((a, b)),
+            _ => Err(MediaFault::Family),
+        }
+    }
+
+    fn reserve_line(
+        &mut self,
+        cx: &mut Cx<'_>,
+        index: usize,
+        (a, b): &(MediaAddress, MediaAddress),
+    ) -> Result<(), MediaFault> {
+        let line = &mut self.lines[index];
+        if line.a.is_none() {
+            line.a = Some(cx.media.reserve(self.session, a)?);
+            self.reserved = true;
+        }
+        if line.b.is_none() {
+            line.b = Some(cx.media.reserve(self.session, b)?);
+        }
+        Ok(())
+    }
+
+    /// Tells the port of `side` what its peer's description says.
+    fn face(
+        &mut self,
+        index: usize,
+        side: Side,
+        sdp: &Sdp,
+        muxed: bool,
+        commands: &mut Vec<MediaCmd>,
+    ) {
+        let media = sdp.media(index);
+        let (Some(port), Some(ip)) = (self.lines[index].port(side), media.connection()) else {
+            return;
+        };
+        let rtp = SocketAddr::new(ip, media.port());
+        let rtcp = match media.rtcp() {
+            _ if muxed => rtp,
+            Some((port, address)) => SocketAddr::new(address.unwrap_or(ip), port),
+            None => SocketAddr::new(ip, media.port().saturating_add(1)),
+        };
+        let on_hold = ip.is_unspecified();
+        let peer = Peer {
+            rtp,
+            rtcp,
+            latch: self.latch,
+            send: !on_hold
+                && matches!(media.direction(), Direction::SendRecv | Direction::RecvOnly),
+            receive: true,
+        };
+        if self.peers.insert(port.id.0, peer) != Some(peer) {
+            commands.push(MediaCmd::Peer(port.id, peer));
+        }
+    }
+
+    fn connect(&mut self, index: usize, commands: &mut Vec<MediaCmd>) {
+        let line = &mut self.lines[index];
+        if let (Some(a), Some(b), false) = (line.a, line.b, line.connected) {
+            commands.push(MediaCmd::Relay(a.id, b.id));
+            commands.push(MediaCmd::Relay(b.id, a.id));
+            line.connected = true;
+        }
+    }
+
+    fn ours(&self, side: Side, wanted: impl Fn(usize) -> bool) -> Vec<Option<OurMedia>> {
+        let describe = |port: MediaPort| OurMedia {
+            rtp: port.rtp,
+            rtcp: port.rtcp,
+            direction: None,
+        };
+        self.lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| line.port(side).filter(|_| wanted(index)).map(describe))
+            .collect()
+    }
+
+    fn origin(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: Side,
+        version: u64,
+        (a, b): &(MediaAddress, MediaAddress),
+    ) -> Origin {
+        let (id, address) = match to {
+            Side::A => (&mut self.origin_ids.0, a.advertise),
+            Side::B => (&mut self.origin_ids.1, b.advertise),
+        };
+        if *id == 0 {
+            // Below 2^62: some readers take a signed number (RFC 8866 §5.2 asks for digits only).
+            *id = (cx.entropy.u64() >> 2).max(1);
+        }
+        Origin {
+            id: *id,
+            version: version + 1,
+            address,
+        }
+    }
+
+    /// The call as recorders see it.
+    pub(super) fn view(
+        &self,
+        participants: Vec<Participant>,
+        offer: &[u8],
+        answer: &[u8],
+        call_id: &str,
+        answered_at: Now,
+        offered_by: Side,
+    ) -> CallView {
+        let mut streams = Vec::new();
+        if let (Ok(offer), Ok(answer)) = (Sdp::parse(offer), Sdp::parse(answer)) {
+            for (index, line) in self.lines.iter().enumerate() {
+                let (Some(a), Some(b), true) = (line.a, line.b, line.connected) else {
+                    continue;
+                };
+                if index >= offer.media_count() || index >= answer.media_count() {
+                    continue;
+                }
+                let pair = Pair {
+                    offer: &offer,
+                    answer: &answer,
+                    index,
+                };
+                let (by_a, by_b) = match offered_by {
+                    Side::A => (pair.said_by_offerer(), pair.said_by_answerer()),
+                    Side::B => (pair.said_by_answerer(), pair.said_by_offerer()),
+                };
+                let stream =
+                    |port: MediaPort, from, to, said: (Vec<Codec>, Direction)| StreamView {
+                        port: port.id,
+                        from,
+                        to,
+                        kind: offer.media(index).kind().into(),
+                        codecs: said.0,
+                        ptime_ms: answer.media(index).ptime_ms(),
+                        direction: said.1,
+                    };
+                streams.push(stream(a, 0, 1, by_a));
+                streams.push(stream(b, 1, 0, by_b));
+            }
+        }
+        CallView {
+            participants,
+            streams,
+            call_id: call_id.into(),
+            answered_at,
+        }
+    }
+}
+
+/// One m-line of an offer and its answer.
+struct Pair<'a> {
+    offer: &'a Sdp,
+    answer: &'a Sdp,
+    index: usize,
+}
+
+impl Pair<'_> {
+    /// The offerer sends what the answer takes, numbered as the answer says (RFC 3264 §7).
+    fn said_by_offerer(&self) -> (Vec<Codec>, Direction) {
+        (
+            self.answer.media(self.index).codecs(),
+            self.offer.media(self.index).direction(),
+        )
+    }
+
+    /// The answerer sends what both have, in its own order, numbered as the offer says (§6.1).
+    fn said_by_answerer(&self) -> (Vec<Codec>, Direction) {
+        let offered = self.offer.media(self.index).codecs();
+        let codecs = self
+            .answer
+            .media(self.index)
+            .codecs()
+            .iter()
+            .filter_map(|c| offered.iter().find(|o| same_codec(o, c)).cloned())
+            .collect();
+        (codecs, self.answer.media(self.index).direction())
+    }
+}
+
+fn same_codec(a: &Codec, b: &Codec) -> bool {
+    a.name.eq_ignore_ascii_case(&b.name) && a.clock_rate == b.clock_rate && a.channels == b.channels
+}
+
+fn address(network: &Network, realm: RealmId, v4: bool) -> Option<MediaAddress> {
+    network
+        .realm(realm)
+        .media
+        .iter()
+        .find(|m| m.advertise.is_ipv4() == v4)
+        .copied()
+}
+
+/// Ports for side legs and apps of the call.
+pub(super) struct Reserver<'a> {
+    pub(super) session: SessionId,
+    pub(super) network: &'a Network,
+    pub(super) plane: &'a dyn MediaPlane,
+    pub(super) reserved: &'a mut bool,
+}
+
+impl Reserve for Reserver<'_> {
+    fn reserve(&mut self, realm: RealmId) -> Result<MediaPort, MediaError> {
+        let address = self.address(realm).ok_or(MediaError::Bind)?;
+        let port = self.plane.reserve(self.session, &address)?;
+        *self.reserved = true;
+        Ok(port)
+    }
+
+    fn address(&self, realm: RealmId) -> Option<MediaAddress> {
+        address(self.network, realm, true).or_else(|| address(self.network, realm, false))
+    }
+}
+
+impl CallMedia {
+    /// Ports for side legs and apps.
+    pub(super) fn reserver<'a>(
+        &'a mut self,
+        plane: &'a dyn MediaPlane,
+        network: &'a Network,
+    ) -> Reserver<'a> {
+        Reserver {
+            session: self.session,
+            network,
+            plane,
+            reserved: &mut self.reserved,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Which headers cross from one side to the other. `docs/configuration/headers.md` is this list in words.
+
+use crate::net::Trust;
+use crate::sip::{HeaderName, Message};
+
+/// Whether the side a message came from and the side it goes to are trusted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Border {
+    pub(super) from: Trust,
+    pub(super) to: Trust,
+}
+
+impl Border {
+    fn is_trusted(self) -> bool {
+        self.from == Trust::Full && self.to == Trust::Full
+    }
+}
+
+/// Copies what may cross from `message` to `draft`, line by line, in order.
+pub(super) fn cross(message: &Message, draft: &mut Message, border: Border) {
+    for line in message.headers() {
+        if crosses(line.name, border) && line.value().is_some() {
+            draft.push_copy(line);
+        }
+    }
+}
+
+fn crosses(name: &HeaderName, border: Border) -> bool {
+    match name {
+        // Of the dialog, the transaction, the transport or the body: ours on each side.
+        HeaderName::Via
+        | HeaderName::From
+        | HeaderName::To
+        | HeaderName::CallId
+        | HeaderName::CSeq
+        | HeaderName::Contact
+        | HeaderName::MaxForwards
+        | HeaderName::Route
+        | HeaderName::RecordRoute
+        | HeaderName::ContentType
+        | HeaderName::ContentLength
+        | HeaderName::ContentDisposition
+        | HeaderName::ContentEncoding
+        | HeaderName::ContentLanguage
+        | HeaderName::MimeVersion
+        | HeaderName::Timestamp => false,
+        // What each side can do is negotiated with us.
+        HeaderName::Allow
+        | HeaderName::Accept
+        | HeaderName::AcceptEncoding
+        | HeaderName::AllowEvents
+        | HeaderName::Supported
+        | HeaderName::Unsupported
+        | HeaderName::Require
+        | HeaderName::ProxyRequire
+        | HeaderName::SessionExpires
+        | HeaderName::MinSe
+        | HeaderName::RSeq
+        | HeaderName::RAck
+        | HeaderName::Replaces
+        | HeaderName::ReferTo
+        | HeaderName::ReferredBy
+        | HeaderName::Event
+        | HeaderName::SubscriptionState
+        | HeaderName::Expires
+        | HeaderName::MinExpires
+        | HeaderName::SessionId => false,
+        // They name a host or its software.
+        HeaderName::UserAgent
+        | HeaderName::Server
+        | HeaderName::Warning
+        | HeaderName::ErrorInfo
+        | HeaderName::InReplyTo => false,
+        // Between caller and callee.
+        HeaderName::Subject
+        | HeaderName::Date
+        | HeaderName::Priority
+        | HeaderName::Organization
+        | HeaderName::AlertInfo
+        | HeaderName::CallInfo
+        | HeaderName::AcceptLanguage
+        | HeaderName::UserToUser
+        | HeaderName::Reason
+        | HeaderName::Privacy
+        | HeaderName::RetryAfter
+        | HeaderName::Authorization
+        | HeaderName::ProxyAuthorization
+        | HeaderName::WwwAuthenticate
+        | HeaderName::ProxyAuthenticate => true,
+        // Identities, and what we do not know.
+        HeaderName::PAssertedIdentity
+        | HeaderName::PPreferredIdentity
+        | HeaderName::PEarlyMedia
+        | HeaderName::Diversion
+        | HeaderName::HistoryInfo
+        | HeaderName::Other(_) => border.is_trusted(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crossing(from: Trust, to: Trust) -> Vec<String> {
+        let mut message = Message::request(crate::sip::Method::Invite, "sip:bob@example.com");
+        for (name, value) in [
+            (HeaderName::Via, "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"),
+            (HeaderName::Contact, "<sip:alice@192.0.2.1>"),
+            (HeaderName::UserAgent, "phone"),
+            (HeaderName::Subject, "lunch"),
+            (HeaderName::PAssertedIdentity, "<sip:alice@example.com>"),
+            (HeaderName::Other("X-Colour".into()), "blue"),
+        ] {
+            message.push(name, value).expect("a valid value");
+        }
+        let mut draft = Message::request(crate::sip::Method::Invite, "sip:bob@example.org");
+        cross(&message, &mut draft, Border { from, to });
+        draft.headers().map(|h| h.written.to_owned()).collect()
+    }
+
+    #[test]
+    fn identities_and_unknown_headers_cross_between_trusted_sides_only() {
+        assert_eq!(
+            crossing(Trust::Full, Trust::Full),
+            ["Subject", "P-Asserted-Identity", "X-Colour"]
+        );
+        for (from, to) in [
+            (Trust::None, Trust::Full),
+            (Trust::Full, Trust::None),
+            (Trust::None, Trust::None),
+        ] {
+            assert_eq!(crossing(from, to), ["Subject"]);
+        }
+    }
+}

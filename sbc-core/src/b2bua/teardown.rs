@@ -1,0 +1,85 @@
+//! The end of a call, from whatever side it comes.
+
+use super::call::{Call, Ended, Phase, Role};
+use super::event::{CallEvent, EndedBy, Side};
+use super::io::{Cx, LegId, Output};
+use crate::ports::{MediaCmd, SessionId};
+use crate::sip::{HeaderName, Message, StatusCode};
+
+impl Call {
+    /// CANCEL, or a BYE before the answer.
+    pub(super) fn on_cancelled(&mut self, cx: &mut Cx<'_>, request: &Message) {
+        self.summary.status = StatusCode::of(487);
+        let reason = request.header(&HeaderName::Reason).map(ToOwned::to_owned);
+        self.end_telling(cx, EndedBy::Caller, "cancelled", reason.as_deref());
+    }
+
+    /// A side hung up.
+    pub(super) fn on_bye(&mut self, cx: &mut Cx<'_>, side: Side, bye: &Message) {
+        let by = match side {
+            Side::A => EndedBy::Caller,
+            Side::B => EndedBy::Callee,
+        };
+        let reason = bye.header(&HeaderName::Reason).map(ToOwned::to_owned);
+        self.end_telling(cx, by, "hung up", reason.as_deref());
+    }
+
+    /// Ends every leg that is not over yet, media and recordings, and tells it once.
+    pub(super) fn end(&mut self, cx: &mut Cx<'_>, by: EndedBy, why: &str) {
+        self.end_telling(cx, by, why, None);
+    }
+
+    /// As [`Self::end`], with the value of a Reason header for the other side (RFC 3326).
+    fn end_telling(&mut self, cx: &mut Cx<'_>, by: EndedBy, why: &str, reason: Option<&str>) {
+        if self.ended != Ended::No {
+            return;
+        }
+        if let Phase::Serving(_) = &self.phase {
+            self.end_app(cx);
+        }
+        self.phase = Phase::Ending;
+        self.invite = None;
+        self.end_recordings(cx);
+        let ids: Vec<(LegId, Role)> = self.legs.iter().map(|seat| (seat.id, seat.role)).collect();
+        for (id, role) in ids {
+            if !matches!(role, Role::Recorder(_)) {
+                self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, reason));
+            }
+        }
+        self.close_media(cx);
+        self.summary.ended_at = cx.now.unix;
+        self.summary.ended_by = by;
+        self.summary.reason = why.into();
+        self.ended = Ended::Told;
+        let summary = self.summary.clone();
+        self.event(CallEvent::Ended(summary));
+    }
+
+    fn close_media(&mut self, cx: &mut Cx<'_>) {
+        if self.media.is_open() {
+            self.summary.media = cx.media.stats(SessionId(self.key.0));
+            self.media_commands(vec![MediaCmd::Close]);
+        }
+    }
+
+    /// Lets go of legs that are done; the last one takes the call with it.
+    pub(super) fn release_done_legs(&mut self, cx: &mut Cx<'_>) {
+        let mut index = 0;
+        while index < self.legs.len() {
+            if !self.legs[index].leg.is_done() {
+                index += 1;
+                continue;
+            }
+            let mut seat = self.legs.remove(index);
+            self.out.push_back(Output::Release {
+                call_id: seat.leg.call_id().into(),
+                tags: seat.tags,
+                residues: seat.leg.take_residues(cx.now.mono),
+            });
+        }
+        if self.legs.is_empty() && self.ended == Ended::Told {
+            self.ended = Ended::Gone;
+            self.out.push_back(Output::Done);
+        }
+    }
+}
