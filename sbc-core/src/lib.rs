@@ -2,6 +2,7 @@
 
 pub mod b2bua;
 pub mod dialog;
+pub mod endpoint;
 pub mod limits;
 pub mod net;
 pub mod ports;

@@ -38,6 +38,8 @@ pub enum EndedBy {
 /// Something happened to a call.
 #[derive(Clone, PartialEq, Debug)]
 pub enum CallEvent {
+    /// The policy has decided where it goes; told once, first.
+    Started,
     /// A provisional response above 100 was passed to the caller.
     Ringing(StatusCode),
     /// The caller was answered.

@@ -64,7 +64,15 @@ fn crosses(name: &HeaderName, border: Border) -> bool {
         | HeaderName::SubscriptionState
         | HeaderName::Expires
         | HeaderName::MinExpires
-        | HeaderName::SessionId => false,
+        | HeaderName::SessionId
+        | HeaderName::Path
+        | HeaderName::ServiceRoute
+        | HeaderName::AuthenticationInfo
+        | HeaderName::Join
+        | HeaderName::TargetDialog
+        | HeaderName::ReferSub
+        | HeaderName::SipEtag
+        | HeaderName::SipIfMatch => false,
         // They name a host or its software.
         HeaderName::UserAgent
         | HeaderName::Server
@@ -83,6 +91,9 @@ fn crosses(name: &HeaderName, border: Border) -> bool {
         | HeaderName::Reason
         | HeaderName::Privacy
         | HeaderName::RetryAfter
+        | HeaderName::AcceptContact
+        | HeaderName::RejectContact
+        | HeaderName::RequestDisposition
         | HeaderName::Authorization
         | HeaderName::ProxyAuthorization
         | HeaderName::WwwAuthenticate
@@ -93,6 +104,9 @@ fn crosses(name: &HeaderName, border: Border) -> bool {
         | HeaderName::PEarlyMedia
         | HeaderName::Diversion
         | HeaderName::HistoryInfo
+        | HeaderName::Identity
+        | HeaderName::PAccessNetworkInfo
+        | HeaderName::PChargingVector
         | HeaderName::Other(_) => border.is_trusted(),
     }
 }

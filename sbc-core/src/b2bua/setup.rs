@@ -24,6 +24,7 @@ impl Call {
             return;
         };
         if incoming.message.max_forwards() == Some(0) {
+            self.event(CallEvent::Started);
             return self.refuse(cx, StatusCode::of(483), "", "Max-Forwards is zero");
         }
         let facts = RequestFacts {
@@ -31,20 +32,17 @@ impl Call {
             flow: &incoming.flow,
         };
         let plan = cx.policy.plan(&facts);
+        self.note_plan(&plan);
+        self.event(CallEvent::Started);
         match plan {
             CallPlan::Refuse(refusal) => {
-                self.summary.route = refusal.rule.into();
                 self.refuse(cx, refusal.status, &refusal.reason, "refused by policy");
             }
             CallPlan::App(plan) => {
-                self.summary.route = Arc::clone(&plan.route);
                 self.serve(cx, &plan, incoming);
             }
             CallPlan::Connect(plan) => {
                 self.invite = Some(incoming);
-                self.summary.trunk.clone_from(&plan.trunk);
-                self.summary.route = Arc::clone(&plan.route);
-                self.summary.profile = Arc::clone(&plan.profile);
                 self.media.set_latch(plan.latch);
                 if plan.modules.is_empty() {
                     self.dial(cx, plan, 0, None);
@@ -52,6 +50,18 @@ impl Call {
                     self.out.push_back(Output::Ask(Arc::clone(&plan)));
                     self.phase = Phase::Admitting(plan);
                 }
+            }
+        }
+    }
+
+    fn note_plan(&mut self, plan: &CallPlan) {
+        match plan {
+            CallPlan::Refuse(refusal) => self.summary.route = refusal.rule.as_ref().into(),
+            CallPlan::App(plan) => self.summary.route = Arc::clone(&plan.route),
+            CallPlan::Connect(plan) => {
+                self.summary.trunk.clone_from(&plan.trunk);
+                self.summary.route = Arc::clone(&plan.route);
+                self.summary.profile = Arc::clone(&plan.profile);
             }
         }
     }

@@ -75,6 +75,25 @@ pub struct Flow {
     pub connection: Option<ConnectionId>,
 }
 
+impl Flow {
+    /// The way of the responses to a request that came by this flow (RFC 3261 §18.2.2, RFC 3581 §4): over
+    /// UDP without `rport` they go to the port of the Via, unless a NAT hides that one.
+    #[must_use]
+    pub fn for_responses(self, request: &Message) -> Self {
+        let Some(via) = request.via() else {
+            return self;
+        };
+        let seen = matches!(via.host, Host::Ip(ip) if ip == self.remote.ip());
+        if self.transport != Transport::Udp || via.param("rport").is_some() || !seen {
+            return self;
+        }
+        Self {
+            remote: SocketAddr::new(self.remote.ip(), via.port.unwrap_or(5060)),
+            ..self
+        }
+    }
+}
+
 /// Bytes to be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {

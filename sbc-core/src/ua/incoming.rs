@@ -93,7 +93,8 @@ impl Leg {
         let Arrived { flow, message } = *arrived;
         let mut transactions = TransactionSet::new();
         let mut out = Vec::new();
-        let invite = transactions.on_request(cx.now, flow, &message, &mut out)?;
+        let back = flow.for_responses(&message);
+        let invite = transactions.on_request(cx.now, back, &message, &mut out)?;
         let dialog = Dialog::incoming(&message, local_tag)?;
         let mut offer_answer = OfferAnswer::new();
         if message.sdp().is_some() {

@@ -250,7 +250,7 @@ impl Leg {
     /// The transport could not deliver what this leg sent by this flow.
     pub fn on_transport_error(&mut self, cx: &mut LegCx<'_>, flow: &Flow) {
         let mut out = Vec::new();
-        self.transactions.on_transport_error(cx.now, flow, &mut out);
+        self.transactions.on_transport_error(flow, &mut out);
         self.absorb(cx, out);
     }
 

@@ -1,0 +1,254 @@
+//! Which owner a message belongs to, without I/O.
+//!
+//! | message | found by | else |
+//! |---|---|---|
+//! | response | Call-ID and From tag (ours) | lingering transaction, else dropped |
+//! | request with To tag | Call-ID and To tag (ours) | lingering transaction, else 481 (ACK: dropped) |
+//! | INVITE without To tag | Call-ID, From tag, branch: the same INVITE again | the same CSeq by another branch: 482 (RFC 3261 §8.2.2.2); else a new call |
+//! | CANCEL without To tag | Call-ID, From tag, branch | lingering transaction, else 481 |
+//! | ACK without To tag | - | dropped |
+//! | any other | - | lingering transaction, else answered without state |
+
+use super::linger::{Linger, Lingering};
+use super::stateless::{Stateless, Verdict, transmit};
+use crate::b2bua::CallKey;
+use crate::sip::{HeaderName, Message, Method, StatusCode};
+use crate::time::Instant;
+use crate::transaction::Residue;
+use crate::transport::{Flow, Incoming, Transmit};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+/// Why a message was dropped without an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Dropped {
+    /// A response to nothing that is known.
+    StrayResponse,
+    /// An ACK to nothing that is known.
+    StrayAck,
+    /// So broken that nobody can be answered.
+    Unanswerable,
+    /// Repeated, and needs no answer.
+    Absorbed,
+}
+
+/// What is to be done with a message.
+#[derive(Debug)]
+pub enum Route {
+    /// It belongs to this call.
+    Owner(CallKey),
+    /// It begins a call.
+    Begin,
+    /// Nobody's: this answer is sent.
+    Reply(Transmit),
+    /// Nobody's, and gets no answer.
+    Drop(Dropped),
+}
+
+/// The INVITE that began a call.
+#[derive(Debug)]
+struct Initial {
+    from_tag: Box<str>,
+    branch: Box<str>,
+    cseq: u32,
+}
+
+#[derive(Debug)]
+struct Claim {
+    tag: Box<str>,
+    initial: Option<Initial>,
+    owner: CallKey,
+}
+
+/// The index of dialogs, and what lingers.
+#[derive(Debug, Default)]
+pub struct EndpointCore {
+    claims: HashMap<Box<str>, SmallVec<[Claim; 1]>>,
+    linger: Linger,
+    stateless: Stateless,
+}
+
+impl EndpointCore {
+    /// Nothing claimed, nothing lingers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Finds who a message belongs to.
+    #[must_use]
+    pub fn route(&mut self, now: Instant, incoming: &Incoming) -> Route {
+        let Incoming { flow, message } = incoming;
+        let Some(call_id) = message.call_id() else {
+            return self.refuse_broken(flow, message);
+        };
+        if message.is_request() && !message.defects().is_empty() {
+            return self.refuse_broken(flow, message);
+        }
+        if let Some(owner) = self.owner_of(call_id, message) {
+            return Route::Owner(owner);
+        }
+        match self.linger.on_message(now, call_id, message) {
+            Lingering::Again(transmit) => return Route::Reply(transmit),
+            Lingering::Absorbed => return Route::Drop(Dropped::Absorbed),
+            Lingering::Unknown => {}
+        }
+        match (message.is_request(), message.method(), message.to_tag()) {
+            (false, ..) => Route::Drop(Dropped::StrayResponse),
+            (true, Some(Method::Ack), _) => Route::Drop(Dropped::StrayAck),
+            (true, _, Some(_)) => self.reply(flow, message, StatusCode::of(481), &[]),
+            (true, Some(Method::Invite), None) if self.is_merged(call_id, message) => {
+                self.reply(flow, message, StatusCode::of(482), &[])
+            }
+            (true, ..) => match self.stateless.judge(message) {
+                Verdict::Begin => Route::Begin,
+                Verdict::Reply(reply) => Route::Reply(transmit(*flow, message, &reply)),
+                Verdict::Drop => Route::Drop(Dropped::StrayAck),
+            },
+        }
+    }
+
+    fn owner_of(&self, call_id: &str, message: &Message) -> Option<CallKey> {
+        let claims = self.claims.get(call_id)?;
+        let tag = if message.is_request() {
+            message.to_tag()
+        } else {
+            message.from_tag()
+        };
+        let found = match tag {
+            Some(tag) => claims.iter().find(|claim| *claim.tag == *tag),
+            None => claims.iter().find(|claim| {
+                claim.initial.as_ref().is_some_and(|initial| {
+                    Some(&*initial.branch) == message.branch()
+                        && Some(&*initial.from_tag) == message.from_tag()
+                })
+            }),
+        };
+        found.map(|claim| claim.owner)
+    }
+
+    /// Whether the same INVITE came before by another way.
+    fn is_merged(&self, call_id: &str, invite: &Message) -> bool {
+        let cseq = invite.cseq().map(|c| c.number);
+        self.claims.get(call_id).is_some_and(|claims| {
+            claims
+                .iter()
+                .filter_map(|claim| claim.initial.as_ref())
+                .any(|initial| {
+                    Some(initial.cseq) == cseq && Some(&*initial.from_tag) == invite.from_tag()
+                })
+        })
+    }
+
+    fn refuse_broken(&self, flow: &Flow, message: &Message) -> Route {
+        match self.stateless.refuse_defects(message) {
+            Some(reply) if message.is_request() && message.via().is_some() => {
+                Route::Reply(transmit(*flow, message, &reply))
+            }
+            _ => Route::Drop(Dropped::Unanswerable),
+        }
+    }
+
+    fn reply(
+        &self,
+        flow: &Flow,
+        request: &Message,
+        status: StatusCode,
+        headers: &[(HeaderName, &str)],
+    ) -> Route {
+        let reply = self.stateless.answer(request, status, "", headers);
+        Route::Reply(transmit(*flow, request, &reply))
+    }
+
+    /// A refusal without state, as 503 with Retry-After where the box takes no more; nothing for an ACK.
+    #[must_use]
+    pub fn refuse(
+        &self,
+        incoming: &Incoming,
+        status: StatusCode,
+        headers: &[(HeaderName, &str)],
+    ) -> Option<Transmit> {
+        let Incoming { flow, message } = incoming;
+        if !message.is_request() || message.method() == Some(&Method::Ack) {
+            return None;
+        }
+        match self.reply(flow, message, status, headers) {
+            Route::Reply(transmit) => Some(transmit),
+            _ => None,
+        }
+    }
+
+    /// The INVITE of [`Route::Begin`] now has an owner.
+    pub fn begin(&mut self, owner: CallKey, tag: &str, invite: &Message) {
+        let initial = invite.cseq().map(|cseq| Initial {
+            from_tag: invite.from_tag().unwrap_or_default().into(),
+            branch: invite.branch().unwrap_or_default().into(),
+            cseq: cseq.number,
+        });
+        let call_id = invite.call_id().unwrap_or_default();
+        self.add(
+            call_id,
+            Claim {
+                tag: tag.into(),
+                initial,
+                owner,
+            },
+        );
+    }
+
+    /// Messages of this dialog belong to this call.
+    pub fn claim(&mut self, owner: CallKey, call_id: &str, tag: &str) {
+        self.add(
+            call_id,
+            Claim {
+                tag: tag.into(),
+                initial: None,
+                owner,
+            },
+        );
+    }
+
+    fn add(&mut self, call_id: &str, claim: Claim) {
+        match self.claims.get_mut(call_id) {
+            Some(claims) => claims.push(claim),
+            None => {
+                self.claims
+                    .insert(call_id.into(), SmallVec::from_iter([claim]));
+            }
+        }
+    }
+
+    /// They no longer do; what still comes is answered from the residues.
+    pub fn release(
+        &mut self,
+        now: Instant,
+        call_id: &str,
+        tags: &[Box<str>],
+        residues: Vec<Residue>,
+    ) {
+        if let Some(claims) = self.claims.get_mut(call_id) {
+            claims.retain(|claim| !tags.contains(&claim.tag));
+            if claims.is_empty() {
+                self.claims.remove(call_id);
+            }
+        }
+        self.linger.add(now, call_id, residues);
+    }
+
+    /// Forgets lingering transactions that are over.
+    pub fn sweep(&mut self, now: Instant) {
+        self.linger.sweep(now);
+    }
+
+    /// How many dialogs are claimed.
+    #[must_use]
+    pub fn claimed(&self) -> usize {
+        self.claims.values().map(SmallVec::len).sum()
+    }
+
+    /// How many Call-IDs have something lingering.
+    #[must_use]
+    pub fn lingering(&self) -> usize {
+        self.linger.len()
+    }
+}

@@ -1,0 +1,268 @@
+//! One task for each call: mailbox, deadline and hooks go in, outputs are carried out.
+
+use super::hooks::run_start_hooks;
+use super::shell::Inner;
+use crate::Entropy;
+use crate::b2bua::plan::Connect;
+use crate::b2bua::{Call, CallEvent, CallKey, Cx, Input, LegId, Output};
+use crate::limits;
+use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
+use crate::sip::Message;
+use crate::time::{Clock, Instant};
+use crate::transport::{Incoming, Target, resolve};
+use std::pin::pin;
+use std::sync::Arc;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tokio::time::sleep_until;
+
+/// Where messages of a call wait for it.
+pub(super) fn mailbox() -> (Sender<Input>, Receiver<Input>) {
+    channel(limits::CALL_MAILBOX)
+}
+
+/// What a call begins with.
+pub(super) struct Beginning {
+    pub(super) key: CallKey,
+    pub(super) id: String,
+    pub(super) tag: String,
+    pub(super) entropy: Entropy,
+    pub(super) incoming: Box<Incoming>,
+    pub(super) sender: Sender<Input>,
+    pub(super) receiver: Receiver<Input>,
+}
+
+type Hooks = Vec<Box<dyn CallHooks>>;
+
+/// The modules of the call: at rest, or deciding.
+enum Modules {
+    Ready(Hooks),
+    Deciding {
+        done: oneshot::Receiver<(Hooks, Verdict)>,
+        missed: Vec<CallEvent>,
+    },
+}
+
+struct Driver {
+    shell: Arc<Inner>,
+    key: CallKey,
+    entropy: Entropy,
+    sender: Sender<Input>,
+    modules: Modules,
+    invite: Option<Message>,
+    /// What a panic must give back.
+    claims: Vec<(Box<str>, Box<str>)>,
+    gone: bool,
+}
+
+/// Runs a call to its end.
+pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
+    let Beginning {
+        key,
+        id,
+        tag,
+        entropy,
+        incoming,
+        sender,
+        mut receiver,
+    } = beginning;
+    let call_id: Box<str> = incoming.message.call_id().unwrap_or_default().into();
+    let mut driver = Driver {
+        shell,
+        key,
+        entropy,
+        sender,
+        modules: Modules::Ready(Vec::new()),
+        invite: Some(incoming.message.clone()),
+        claims: vec![(call_id, tag.as_str().into())],
+        gone: false,
+    };
+    let Some(mut call) = driver.begin(&id, &tag, incoming) else {
+        return;
+    };
+    let mut sleep = pin!(sleep_until(tokio::time::Instant::from_std(
+        driver.std_of(None)
+    )));
+    let mut deadline: Option<Instant> = None;
+    loop {
+        while let Some(output) = call.poll_output() {
+            driver.perform(&call, output);
+        }
+        if driver.gone {
+            return;
+        }
+        let wanted = call.poll_timeout();
+        if wanted != deadline {
+            deadline = wanted;
+            sleep
+                .as_mut()
+                .reset(tokio::time::Instant::from_std(driver.std_of(wanted)));
+        }
+        let input = tokio::select! {
+            input = receiver.recv() => match input {
+                Some(input) => input,
+                None => return,
+            },
+            () = &mut sleep, if deadline.is_some() => Input::Timeout,
+            decided = driver.modules.decided() => driver.on_decided(&call, decided),
+        };
+        driver.handle(&mut call, input);
+    }
+}
+
+impl Modules {
+    /// Waits until the modules have decided; for ever where none are asked.
+    async fn decided(&mut self) -> Option<(Hooks, Verdict)> {
+        match self {
+            Self::Ready(_) => std::future::pending().await,
+            Self::Deciding { done, .. } => done.await.ok(),
+        }
+    }
+}
+
+impl Driver {
+    fn begin(&mut self, id: &str, tag: &str, incoming: Box<Incoming>) -> Option<Call> {
+        let policy = self.shell.policy();
+        let mut cx = Cx {
+            now: self.shell.clock.now(),
+            entropy: &mut self.entropy,
+            policy: &*policy,
+            media: &*self.shell.media,
+        };
+        Call::begin(&mut cx, self.key, id, tag, incoming)
+    }
+
+    fn handle(&mut self, call: &mut Call, input: Input) {
+        let policy = self.shell.policy();
+        let mut cx = Cx {
+            now: self.shell.clock.now(),
+            entropy: &mut self.entropy,
+            policy: &*policy,
+            media: &*self.shell.media,
+        };
+        call.handle(&mut cx, input);
+    }
+
+    fn std_of(&self, at: Option<Instant>) -> std::time::Instant {
+        self.shell
+            .clock
+            .to_std(at.unwrap_or_else(|| self.shell.clock.now().mono))
+    }
+
+    fn perform(&mut self, call: &Call, output: Output) {
+        match output {
+            Output::Transmit(transmit) => self.shell.transports.send(self.key.0, transmit),
+            Output::Resolve(leg, target) => self.resolve(leg, target),
+            Output::Ask(plan) => self.ask(&plan),
+            Output::Media(commands) => {
+                self.shell.media.command(SessionId(self.key.0), commands);
+            }
+            Output::Event(event) => self.on_event(call, event),
+            Output::Claim { call_id, tag } => {
+                self.shell.core().claim(self.key, &call_id, &tag);
+                self.claims.push((call_id, tag));
+            }
+            Output::Release {
+                call_id,
+                tags,
+                residues,
+            } => {
+                let now = self.shell.clock.now().mono;
+                self.shell.core().release(now, &call_id, &tags, residues);
+                self.claims
+                    .retain(|(id, tag)| *id != call_id || !tags.contains(tag));
+            }
+            Output::Done => {
+                self.shell.forget(self.key);
+                self.gone = true;
+            }
+        }
+    }
+
+    fn resolve(&self, leg: LegId, target: Target) {
+        let sender = self.sender.clone();
+        self.shell.runtime.spawn(async move {
+            let addresses = resolve(&target.host).await;
+            // The call may be gone by now.
+            let _gone = sender
+                .send(Input::Resolved(Box::new((leg, addresses))))
+                .await;
+        });
+    }
+
+    fn ask(&mut self, plan: &Connect) {
+        let mut hooks: Hooks = plan.modules.iter().map(|module| module.open()).collect();
+        let Some(invite) = self.invite.take() else {
+            return;
+        };
+        let (tell, done) = oneshot::channel();
+        self.modules = Modules::Deciding {
+            done,
+            missed: Vec::new(),
+        };
+        self.shell.runtime.spawn(async move {
+            let verdict = run_start_hooks(&mut hooks, &invite).await;
+            // The call may be gone by now.
+            let _gone = tell.send((hooks, verdict));
+        });
+    }
+
+    fn on_decided(&mut self, call: &Call, decided: Option<(Hooks, Verdict)>) -> Input {
+        let refusal = || {
+            Verdict::Refuse(
+                crate::sip::StatusCode::of(500),
+                "Call Control Failure".into(),
+            )
+        };
+        let (hooks, verdict) = decided.unwrap_or_else(|| (Vec::new(), refusal()));
+        if let Modules::Deciding { missed, .. } =
+            std::mem::replace(&mut self.modules, Modules::Ready(hooks))
+        {
+            for event in missed {
+                self.tell_modules(&event);
+            }
+        }
+        let _ = call;
+        Input::Verdict(Box::new(verdict))
+    }
+
+    fn on_event(&mut self, call: &Call, event: CallEvent) {
+        self.shell
+            .observer
+            .on_call(self.key, call.summary(), &event);
+        match &mut self.modules {
+            Modules::Ready(_) => self.tell_modules(&event),
+            Modules::Deciding { missed, .. } => missed.push(event),
+        }
+    }
+
+    fn tell_modules(&mut self, event: &CallEvent) {
+        let Modules::Ready(hooks) = &mut self.modules else {
+            return;
+        };
+        for hook in hooks {
+            hook.on_event(event);
+            if let CallEvent::Ended(summary) = event {
+                hook.on_end(summary);
+            }
+        }
+    }
+}
+
+/// After a panic in the call: nothing of it stays behind.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.gone {
+            return;
+        }
+        let now = self.shell.clock.now().mono;
+        for (call_id, tag) in std::mem::take(&mut self.claims) {
+            self.shell.core().release(now, &call_id, &[tag], Vec::new());
+        }
+        self.shell
+            .media
+            .command(SessionId(self.key.0), vec![MediaCmd::Close]);
+        self.shell.forget(self.key);
+        self.shell.observer.on_lost(self.key);
+    }
+}

@@ -1,0 +1,296 @@
+//! The endpoint as a program part: transports in front, a task for each call behind.
+
+use super::core::{EndpointCore, Route};
+use super::driver::{self, Beginning, mailbox};
+use crate::Entropy;
+use crate::b2bua::{CallEvent, CallKey, CallSummary, Command, Input};
+use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId};
+use crate::sip::{HeaderName, Method, StatusCode, new_tag};
+use crate::time::{Clock, SystemClock};
+use crate::transport::{ConnectionId, Flow, Incoming, TransportEvents, Transports};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+
+/// Hears what calls do: for log, metrics and the API. Called on calls' tasks: must not block.
+pub trait Observer: Send + Sync {
+    /// Something happened to a call; `call` is as it stands now.
+    fn on_call(&self, key: CallKey, call: &CallSummary, event: &CallEvent);
+
+    /// A call ended by a fault of the program, without [`CallEvent::Ended`].
+    fn on_lost(&self, key: CallKey);
+}
+
+/// What an endpoint is made of.
+pub struct EndpointConfig {
+    /// Bound, not started.
+    pub transports: Transports,
+    /// Where media goes.
+    pub media: Arc<dyn MediaPlane>,
+    /// What is decided.
+    pub policy: Arc<dyn PolicyEngine>,
+    /// The clock.
+    pub clock: SystemClock,
+    /// The seed of all randomness.
+    pub entropy: Entropy,
+    /// Who hears of calls.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// The endpoint. Cheap to clone; all clones are the same endpoint.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+pub(super) struct Inner {
+    core: Mutex<EndpointCore>,
+    calls: Mutex<HashMap<CallKey, Sender<Input>>>,
+    pub(super) transports: Transports,
+    pub(super) media: Arc<dyn MediaPlane>,
+    policy: RwLock<Arc<dyn PolicyEngine>>,
+    pub(super) clock: SystemClock,
+    entropy: Mutex<Entropy>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) runtime: Handle,
+    next_key: AtomicU64,
+    draining: AtomicBool,
+    idle: Notify,
+}
+
+impl Endpoint {
+    /// Wires the parts together and starts the transports. Within a tokio runtime.
+    #[must_use]
+    pub fn start(config: EndpointConfig) -> Self {
+        let transports = config.transports.clone();
+        let endpoint = Self(Arc::new(Inner {
+            core: Mutex::new(EndpointCore::new()),
+            calls: Mutex::new(HashMap::new()),
+            transports: config.transports,
+            media: config.media,
+            policy: RwLock::new(config.policy),
+            clock: config.clock,
+            entropy: Mutex::new(config.entropy),
+            observer: config.observer,
+            runtime: Handle::current(),
+            next_key: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+            idle: Notify::new(),
+        }));
+        transports.start(Arc::new(endpoint.clone()));
+        endpoint
+    }
+
+    /// A policy for the calls that begin from now on.
+    pub fn set_policy(&self, policy: Arc<dyn PolicyEngine>) {
+        *self
+            .0
+            .policy
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    /// How many calls there are, the ending ones included.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.0.calls().len()
+    }
+
+    /// How many dialogs are claimed, and how many Call-IDs have something lingering.
+    #[must_use]
+    pub fn claimed_and_lingering(&self) -> (usize, usize) {
+        let mut core = self.0.core();
+        core.sweep(self.0.clock.now().mono);
+        (core.claimed(), core.lingering())
+    }
+
+    /// Gives a command to a call. False: there is no such call.
+    #[must_use]
+    pub fn command(&self, key: CallKey, command: Command) -> bool {
+        let sender = self.0.calls().get(&key).cloned();
+        sender.is_some_and(|sender| sender.try_send(Input::Command(command)).is_ok())
+    }
+
+    /// Takes no new calls from now on: INVITE and OPTIONS get 503.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it takes new calls.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    /// Ends every call.
+    pub async fn end_all(&self) {
+        let senders: Vec<_> = self.0.calls().values().cloned().collect();
+        for sender in senders {
+            // A call that is gone needs no ending.
+            let _gone = sender.send(Input::Command(Command::Shutdown)).await;
+        }
+    }
+
+    /// Returns when there are no calls.
+    pub async fn idle(&self) {
+        loop {
+            let notified = self.0.idle.notified();
+            if self.calls() == 0 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Stops the transports, flushing what is queued within a bound.
+    pub async fn shutdown(&self) {
+        self.0.transports.shutdown().await;
+    }
+}
+
+impl Inner {
+    pub(super) fn core(&self) -> MutexGuard<'_, EndpointCore> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<CallKey, Sender<Input>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn policy(&self) -> Arc<dyn PolicyEngine> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The call is gone.
+    pub(super) fn forget(&self, key: CallKey) {
+        let mut calls = self.calls();
+        calls.remove(&key);
+        if calls.is_empty() {
+            self.idle.notify_waiters();
+        }
+    }
+
+    /// Puts an input into a call's mailbox; gives it back where the mailbox is full.
+    fn deliver(&self, key: CallKey, input: Input) -> Result<(), Input> {
+        let Some(sender) = self.calls().get(&key).cloned() else {
+            return Ok(());
+        };
+        match sender.try_send(input) {
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(input)) => Err(input),
+        }
+    }
+
+    /// A mailbox is full: on UDP the sender repeats what matters, on a stream it hears 503.
+    fn shed(&self, incoming: &Incoming) {
+        if incoming.flow.transport.is_reliable() {
+            self.refuse(incoming);
+        }
+    }
+
+    fn refuse(&self, incoming: &Incoming) {
+        let headers = [(HeaderName::RetryAfter, "5")];
+        let refusal = self.core().refuse(incoming, StatusCode::of(503), &headers);
+        if let Some(transmit) = refusal {
+            self.transports.send(0, transmit);
+        }
+    }
+}
+
+impl TransportEvents for Endpoint {
+    fn on_message(&self, incoming: Incoming) {
+        let inner = &self.0;
+        let now = inner.clock.now().mono;
+        let begins = incoming.message.is_request()
+            && incoming.message.to_tag().is_none()
+            && matches!(
+                incoming.message.method(),
+                Some(Method::Invite | Method::Options)
+            );
+        let mut core = inner.core();
+        match core.route(now, &incoming) {
+            Route::Owner(key) => {
+                drop(core);
+                if let Err(Input::Message(incoming)) =
+                    inner.deliver(key, Input::Message(Box::new(incoming)))
+                {
+                    inner.shed(&incoming);
+                }
+            }
+            Route::Begin | Route::Reply(_) if begins && self.is_draining() => {
+                drop(core);
+                inner.refuse(&incoming);
+            }
+            Route::Begin => self.begin(core, incoming),
+            Route::Reply(transmit) => {
+                drop(core);
+                inner.transports.send(0, transmit);
+            }
+            Route::Drop(why) => tracing::trace!(?why, remote = %incoming.flow.remote, "dropped"),
+        }
+    }
+
+    fn on_send_failed(&self, owner: u64, flow: Flow) {
+        if self
+            .0
+            .deliver(CallKey(owner), Input::TransportError(Box::new(flow)))
+            .is_err()
+        {
+            tracing::debug!(
+                owner,
+                "a call's mailbox is full; a transport error is dropped"
+            );
+        }
+    }
+
+    fn on_closed(&self, connection: ConnectionId) {
+        tracing::trace!(connection = connection.0, "connection closed");
+    }
+}
+
+impl Endpoint {
+    fn begin(&self, mut core: MutexGuard<'_, EndpointCore>, incoming: Incoming) {
+        let inner = &self.0;
+        let key = CallKey(inner.next_key.fetch_add(1, Ordering::Relaxed));
+        let mut entropy = {
+            let mut seed = inner.entropy.lock().unwrap_or_else(PoisonError::into_inner);
+            seed.split()
+        };
+        let tag = new_tag(&mut entropy);
+        let id = entropy.token(16);
+        core.begin(key, &tag, &incoming.message);
+        let (sender, receiver) = mailbox();
+        inner.calls().insert(key, sender.clone());
+        drop(core);
+        let incoming = Box::new(incoming);
+        let beginning = Beginning {
+            key,
+            id,
+            tag,
+            entropy,
+            incoming,
+            sender,
+            receiver,
+        };
+        inner
+            .runtime
+            .spawn(driver::run(Arc::clone(inner), beginning));
+    }
+}
+
+impl MediaEvents for Endpoint {
+    fn on_media(&self, session: SessionId, event: MediaEvent) {
+        if self
+            .0
+            .deliver(CallKey(session.0), Input::Media(Box::new(event)))
+            .is_err()
+        {
+            tracing::debug!(
+                session = session.0,
+                "a call's mailbox is full; a media event is dropped"
+            );
+        }
+    }
+}
