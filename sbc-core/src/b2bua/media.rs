@@ -188,7 +188,7 @@ impl CallMedia {
 
     fn reserve_line(
         &mut self,
-        cx: &mut Cx<'_>,
+        cx: &Cx<'_>,
         index: usize,
         (a, b): &(MediaAddress, MediaAddress),
     ) -> Result<(), MediaFault> {

@@ -11,8 +11,8 @@ pub(super) struct Border {
 }
 
 impl Border {
-    fn is_trusted(self) -> bool {
-        self.from == Trust::Full && self.to == Trust::Full
+    const fn is_trusted(self) -> bool {
+        matches!((self.from, self.to), (Trust::Full, Trust::Full))
     }
 }
 
@@ -25,60 +25,11 @@ pub(super) fn cross(message: &Message, draft: &mut Message, border: Border) {
     }
 }
 
-fn crosses(name: &HeaderName, border: Border) -> bool {
+/// Whether a header crosses. Anything that is not named here stays on its side: it belongs to the dialog,
+/// the transaction, the transport or the body; or it is negotiated with us (Allow, Supported, Require,
+/// Session-Expires, Replaces and kin); or it names a host or its software (User-Agent, Server, Warning).
+const fn crosses(name: &HeaderName, border: Border) -> bool {
     match name {
-        // Of the dialog, the transaction, the transport or the body: ours on each side.
-        HeaderName::Via
-        | HeaderName::From
-        | HeaderName::To
-        | HeaderName::CallId
-        | HeaderName::CSeq
-        | HeaderName::Contact
-        | HeaderName::MaxForwards
-        | HeaderName::Route
-        | HeaderName::RecordRoute
-        | HeaderName::ContentType
-        | HeaderName::ContentLength
-        | HeaderName::ContentDisposition
-        | HeaderName::ContentEncoding
-        | HeaderName::ContentLanguage
-        | HeaderName::MimeVersion
-        | HeaderName::Timestamp => false,
-        // What each side can do is negotiated with us.
-        HeaderName::Allow
-        | HeaderName::Accept
-        | HeaderName::AcceptEncoding
-        | HeaderName::AllowEvents
-        | HeaderName::Supported
-        | HeaderName::Unsupported
-        | HeaderName::Require
-        | HeaderName::ProxyRequire
-        | HeaderName::SessionExpires
-        | HeaderName::MinSe
-        | HeaderName::RSeq
-        | HeaderName::RAck
-        | HeaderName::Replaces
-        | HeaderName::ReferTo
-        | HeaderName::ReferredBy
-        | HeaderName::Event
-        | HeaderName::SubscriptionState
-        | HeaderName::Expires
-        | HeaderName::MinExpires
-        | HeaderName::SessionId
-        | HeaderName::Path
-        | HeaderName::ServiceRoute
-        | HeaderName::AuthenticationInfo
-        | HeaderName::Join
-        | HeaderName::TargetDialog
-        | HeaderName::ReferSub
-        | HeaderName::SipEtag
-        | HeaderName::SipIfMatch => false,
-        // They name a host or its software.
-        HeaderName::UserAgent
-        | HeaderName::Server
-        | HeaderName::Warning
-        | HeaderName::ErrorInfo
-        | HeaderName::InReplyTo => false,
         // Between caller and callee.
         HeaderName::Subject
         | HeaderName::Date
@@ -108,6 +59,7 @@ fn crosses(name: &HeaderName, border: Border) -> bool {
         | HeaderName::PAccessNetworkInfo
         | HeaderName::PChargingVector
         | HeaderName::Other(_) => border.is_trusted(),
+        _ => false,
     }
 }
 

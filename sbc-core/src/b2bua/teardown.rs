@@ -55,7 +55,7 @@ impl Call {
         self.event(CallEvent::Ended(summary));
     }
 
-    fn close_media(&mut self, cx: &mut Cx<'_>) {
+    fn close_media(&mut self, cx: &Cx<'_>) {
         if self.media.is_open() {
             self.summary.media = cx.media.stats(SessionId(self.key.0));
             self.media_commands(vec![MediaCmd::Close]);
@@ -63,7 +63,7 @@ impl Call {
     }
 
     /// Lets go of legs that are done; the last one takes the call with it.
-    pub(super) fn release_done_legs(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn release_done_legs(&mut self, cx: &Cx<'_>) {
         let mut index = 0;
         while index < self.legs.len() {
             if !self.legs[index].leg.is_done() {

@@ -13,8 +13,8 @@ pub enum Param {
     Int(i64),
     Float(f64),
     Text(String),
-    List(Vec<Param>),
-    Map(Vec<(String, Param)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 impl Param {
