@@ -45,6 +45,29 @@ fn every_feature_names_a_test_that_exists() {
     none(&breaches);
 }
 
+/// `docs/rfc-map.md` is a table `| RFC n §s | what | files |`; each file has to name each RFC.
+#[test]
+fn the_map_of_rfcs_leads_to_files_that_name_them() {
+    let mut breaches = Vec::new();
+    for (number, cells) in table(read("docs/rfc-map.md")) {
+        let rfcs = cells[0].split(", ").filter(|part| part.starts_with("RFC "));
+        let rfcs: Vec<&str> = rfcs
+            .map(|part| &part[..part.len().min("RFC 0000".len())])
+            .collect();
+        for path in cells.last().into_iter().flat_map(|paths| paths.split(", ")) {
+            let path = path.trim_matches('`').replace("core/", "sbc-core/src/");
+            let file = rust().find(|file| file.path == path);
+            if !file.is_some_and(|file| rfcs.iter().all(|rfc| file.text.contains(rfc))) {
+                let rfcs = rfcs.join(" and ");
+                breaches.push(format!(
+                    "docs/rfc-map.md:{number}: {path} does not name {rfcs}"
+                ));
+            }
+        }
+    }
+    none(&breaches);
+}
+
 /// The rows of all tables of a page, without their headings: line number and cells.
 pub(crate) fn table(page: &str) -> Vec<(usize, Vec<&str>)> {
     let lines: Vec<&str> = page.lines().map(str::trim).collect();

@@ -11,6 +11,7 @@ const FILE_HARD: usize = 800;
 /// Lines of code in the body of a function; blank lines and comments do not count.
 const FUNCTION: usize = 70;
 /// Characters of a line. rustfmt keeps code under it, but leaves long strings and comments alone.
+/// The row of a table in a comment cannot be broken: the tables of the machines are exempt.
 const LINE: usize = 100;
 
 #[test]
@@ -59,7 +60,8 @@ fn no_line_is_longer_than_100_characters() {
     for file in rust() {
         for (number, line) in file.text.lines().enumerate() {
             let length = line.chars().count();
-            if length > LINE {
+            let row = line.trim_start().starts_with("//") && line.ends_with('|');
+            if length > LINE && !row {
                 breaches.push(format!("{}:{}: {length} characters", file.path, number + 1));
             }
         }

@@ -6,10 +6,10 @@
 //! let Some(sipp) = peers::program("sipp") else { return };
 //! ```
 //!
-//! Then it is noted as skipped, by name, where `scripts/test` collects it (`SBC_SKIPPED_FILE`); with
-//! `SBC_REQUIRE_PEERS=1`, as in CI, it fails. Everything listens on 127.0.0.1, on ports of
-//! [`ports::block`]. Processes are killed when their value is dropped, and every wait has an end
-//! and shows what the process printed.
+//! Then it is noted as skipped, by name, where `scripts/test` collects it (`SBC_SKIPPED_FILE`);
+//! with `SBC_REQUIRE_PEERS=1`, as in CI, it fails. Everything listens on ports of [`ports::block`]
+//! and talks over 127.0.0.1. Processes are killed when their value is dropped, and every wait has
+//! an end and shows what the process printed.
 
 pub(crate) mod audio;
 pub(crate) mod baresip;
