@@ -13,7 +13,7 @@
 //! | open | end of stream, stop | closing | |
 //! | open | reset | gone | owners of what is unwritten told |
 //! | open | a deadline passes | gone | owners of what is unwritten told |
-//! | closing | all written, peer closed, or bound | gone | owners of what is unwritten told |
+//! | closing | all written and peer closed, or bound | gone | owners of what is unwritten told |
 //!
 //! A message is *sent* when the kernel has all of it; what is lost behind that is the business of
 //! the transaction's timers.
@@ -222,34 +222,25 @@ impl Connection {
     }
 
     async fn finish(&mut self, mut stream: TcpStream, framer: &mut Framer, end: End) {
+        let counters = &self.context.sink.counters;
         match end {
-            End::Lost(_) => {}
-            End::Overdue(overdue) => {
-                if overdue != Overdue::Idle {
-                    self.context.sink.counters.overdue.add();
-                }
-            }
-            End::Stopped | End::PeerClosed => {
-                self.flush(&mut stream).await;
-                // Bytes left unread would make our close a reset, which overtakes what we wrote.
-                let mut chunk = [0_u8; 512];
-                while matches!(stream.try_read(&mut chunk), Ok(1..)) {}
-            }
+            End::Lost(_) | End::Overdue(Overdue::Idle) => return,
+            End::Overdue(Overdue::Message | Overdue::Stall) => return counters.overdue.add(),
+            End::Stopped | End::PeerClosed => {}
             End::Broken(error) => {
-                self.context.sink.counters.broken.add();
-                let answer = framer.broken().and_then(|m| self.refusal(m, error));
-                if let Some(answer) = answer {
-                    self.fill();
+                counters.broken.add();
+                if let Some(answer) = framer.broken().and_then(|m| self.refusal(m, error)) {
                     self.outbox.push_own(answer);
                 }
-                self.flush(&mut stream).await;
-                if timeout(self.context.bounds.linger, discard(&stream))
-                    .await
-                    .is_err()
-                {
-                    debug!(remote = %self.lease.flow.remote, "peer did not close in time");
-                }
             }
+        }
+        if !self.flush(&mut stream).await {
+            return;
+        }
+        // Bytes left unread would make our close a reset, which can take back what we wrote.
+        let linger = timeout(self.context.bounds.linger, discard(&stream));
+        if linger.await.is_err() {
+            debug!(remote = %self.lease.flow.remote, "peer did not close in time");
         }
     }
 
@@ -266,8 +257,9 @@ impl Connection {
         Some(answer.to_bytes())
     }
 
-    /// Writes all that is queued, within the bound, and says that no more will come.
-    async fn flush(&mut self, stream: &mut TcpStream) {
+    /// Writes all that is queued, within the bound, and says that no more will come; true if it
+    /// could.
+    async fn flush(&mut self, stream: &mut TcpStream) -> bool {
         let within = self.context.bounds.flush;
         let flushed = timeout(within, async {
             loop {
@@ -281,10 +273,11 @@ impl Connection {
             }
         });
         match flushed.await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return true,
             Ok(Err(error)) => debug!(%error, "connection lost while it was flushed"),
             Err(_) => debug!("peer took no bytes while its connection was flushed"),
         }
+        false
     }
 }
 

@@ -19,6 +19,20 @@ async fn a_written_port_stays_advertised() {
 }
 
 #[tokio::test]
+async fn all_addresses_of_both_families_are_bound_to_one_port() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        return;
+    }
+    let mut ipv4 = network("0.0.0.0:0".parse().unwrap());
+    let _ipv4 = Transports::bind(&mut ipv4).await.unwrap();
+    let mut ipv6 = network("[::]:0".parse().unwrap());
+    for (six, four) in ipv6.listeners.iter_mut().zip(&ipv4.listeners) {
+        six.bind.set_port(four.bind.port());
+    }
+    Transports::bind(&mut ipv6).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_listener_that_cannot_be_bound_is_named_with_what_to_do() {
     let taken = Rig::new();
     let mut network = network(SocketAddr::new(LOOPBACK, 0));
@@ -60,10 +74,11 @@ async fn a_shutdown_writes_what_is_queued_then_closes_everything() {
         connection: None,
     };
     rig.send(500, by_udp, "bye");
-    rig.transports.shutdown().await;
-
     let expected: String = (0..500).map(|n| format!("{n:03}")).collect();
-    assert_eq!(read_to_end(&mut phone).await, expected);
+    tokio::join!(rig.transports.shutdown(), async {
+        assert_eq!(read_to_end(&mut phone).await, expected);
+        drop(phone);
+    });
     let mut bytes = [0; 8];
     let len = timeout(LONG, udp.recv(&mut bytes)).await.unwrap().unwrap();
     assert_eq!(&bytes[..len], b"bye");
@@ -125,5 +140,6 @@ async fn transports_that_nobody_holds_stop() {
     assert_alive(&mut phone).await;
     drop(rig.transports);
     assert_eq!(read_to_end(&mut phone).await, "");
+    drop(phone);
     tasks_fall_to(tasks).await;
 }

@@ -175,11 +175,14 @@ async fn read_exactly(stream: &mut TcpStream, len: usize) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Reads until the end of `stream`, which must be a close: a reset can take back what was sent.
+/// Reads until the end of `stream`, which must be a close: a reset can take back what was sent,
+/// be it that on loopback it comes too late to do so.
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     let read = timeout(LONG, stream.read_to_string(&mut text)).await;
     read.expect("the end comes in time").unwrap();
+    let reset = stream.take_error().unwrap();
+    assert!(reset.is_none(), "{reset:?} behind {text}");
     text
 }
 
