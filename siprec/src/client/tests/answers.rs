@@ -1,8 +1,10 @@
 //! What recorders answer, and what is forked then.
 
 use super::{Bench, answer, both_streams, codec, view};
-use sbc_core::ports::{SideCommand, SideEvent};
+use crate::metadata::{Participant, read};
+use sbc_core::ports::{SideCommand, SideDial, SideEvent};
 use sbc_core::sdp::Direction;
+use sbc_core::sip::parse_multipart;
 
 /// What a recorder's answer leads to.
 fn said(sdp: &str) -> Vec<String> {
@@ -231,4 +233,23 @@ fn a_change_while_dialling_is_told_to_the_next_server() {
     assert!(body.contains("a=label:2\r\na=sendonly"), "{body}");
     assert_eq!(body.matches("<send>").count(), 1);
     assert_eq!(body.matches("<recv>").count(), 1);
+}
+
+#[test]
+fn another_callee_is_another_participant_to_the_next_server() {
+    let mut bench = Bench::answered();
+    let before = people(&bench.dial());
+    let mut transferred = view();
+    transferred.participants[1].aor = "sip:carol@example.org".into();
+    bench.hears(SideEvent::Changed(&transferred));
+    bench.refused(503);
+    let after = people(&bench.dial());
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1].id, after[1].id);
+    assert_eq!(after[1].names[0].aor, "sip:carol@example.org");
+}
+
+fn people(dial: &SideDial) -> Vec<Participant> {
+    let parts = parse_multipart(&dial.content_type, &dial.body).unwrap();
+    read(&parts[1].body).unwrap().recording.participants
 }

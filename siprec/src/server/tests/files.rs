@@ -90,7 +90,8 @@ fn the_sheet_says_whose_voice_is_in_which_file() {
 fn gaps_are_the_times_in_which_a_stream_was_switched_off() {
     let (mut bench, _) = Bench::recording(&by_the_book());
     let hold = TWO.replacen("sendonly", "inactive", 1);
-    for (seconds, media) in [(10, hold.as_str()), (15, &hold), (20, TWO), (30, &hold)] {
+    let moved = hold.replace("20000", "20100");
+    for (seconds, media) in [(10, &*hold), (15, &*moved), (20, TWO), (30, &*hold)] {
         bench.clock = Duration::from_secs(seconds);
         bench.request(&request("INVITE", "", "application/sdp", &offer(media)));
     }
@@ -143,6 +144,31 @@ fn a_transfer_adds_its_people_to_the_stream() {
         json!(["B==", "C=="])
     );
     assert_eq!(bench.sheet()["participants"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_partial_document_adds_and_takes_nothing_away() {
+    let (mut bench, _) = Bench::recording(&by_the_book());
+    let partial = "<recording><datamode>partial</datamode>
+        <session session_id='S=='><stop-time>2026-01-05T10:05:00.000Z</stop-time></session>
+        <stream stream_id='1=='/><participant participant_id='A=='/></recording>";
+    bench.request(&request(
+        "UPDATE",
+        "",
+        "application/rs-metadata+xml",
+        partial,
+    ));
+    let sheet = bench.sheet();
+    assert_eq!(
+        sheet["sessions"][0]["start_time"],
+        "2026-01-05T10:00:00.000Z"
+    );
+    assert_eq!(
+        sheet["sessions"][0]["stop_time"],
+        "2026-01-05T10:05:00.000Z"
+    );
+    assert_eq!(sheet["streams"][0]["participants"], json!(["A=="]));
+    assert_eq!(sheet["participants"][0]["name"], "Alice");
 }
 
 #[test]
