@@ -76,8 +76,8 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The way of the responses to a request that came by this flow (RFC 3261 §18.2.2, RFC 3581 §4): over
-    /// UDP without `rport` they go to the port of the Via, unless a NAT hides that one.
+    /// The way of the responses to a request that came by this flow (RFC 3261 §18.2.2, RFC 3581
+    /// §4): over UDP without `rport` they go to the port of the Via, unless a NAT hides that one.
     #[must_use]
     pub fn for_responses(self, request: &Message) -> Self {
         let Some(via) = request.via() else {

@@ -114,7 +114,7 @@ async fn a_share_is_free_again_when_its_connection_is_gone() {
     assert_eq!(rig.transports.counts().refused, 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_closes_inside_a_message_leave_nothing_behind() {
     let bounds = Bounds {
         per_source: 1000,

@@ -40,7 +40,7 @@ async fn a_message_in_segments_of_one_byte_is_one_message() {
     assert_eq!(rig.message().await.message.call_id(), Some("slow"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pipelined_messages_keep_their_order_both_ways() {
     let mut rig = Rig::new();
     let mut phone = rig.connect().await;
