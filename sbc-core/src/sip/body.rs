@@ -34,7 +34,8 @@ impl Disposition {
 /// One part of a body. A body that is not multipart reads as one part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Part {
-    /// Content-Type as written, with parameters; `text/plain` where none is written (RFC 2046 §5.2).
+    /// Content-Type as written, with parameters; `text/plain` where none is written
+    /// (RFC 2046 §5.2).
     pub content_type: Box<str>,
     /// Its disposition.
     pub disposition: Disposition,
@@ -245,7 +246,7 @@ fn part_headers(raw: &Bytes) -> (String, Option<String>, Bytes) {
         let mut unfolded = Vec::with_capacity(value.len());
         lines::unfold(value, &mut unfolded);
         let value = String::from_utf8_lossy(&unfolded).into_owned();
-        match HeaderName::parse(&String::from_utf8_lossy(name)) {
+        match HeaderName::parse_token(name) {
             HeaderName::ContentType => content_type = value,
             HeaderName::ContentDisposition => disposition = Some(value),
             _ => {}

@@ -2,7 +2,8 @@
 
 use super::{HeaderName, StatusCode};
 
-/// What is wrong with a message that could otherwise be read. Each knows the status that refuses it.
+/// What is wrong with a message that could otherwise be read. Each knows the status that refuses
+/// it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Defect {

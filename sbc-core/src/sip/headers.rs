@@ -141,22 +141,30 @@ impl HeaderName {
     /// is a token.
     #[must_use]
     pub fn parse(name: &str) -> Self {
-        match name.as_bytes() {
-            [] => return Self::Other(name.into()),
-            [letter] => {
-                return Self::compact(*letter).unwrap_or_else(|| Self::Other(name.into()));
-            }
+        Self::known(name.as_bytes()).unwrap_or_else(|| Self::Other(name.into()))
+    }
+
+    /// The same for the bytes of a token.
+    pub(super) fn parse_token(name: &[u8]) -> Self {
+        Self::known(name).unwrap_or_else(|| Self::Other(String::from_utf8_lossy(name).into()))
+    }
+
+    fn known(name: &[u8]) -> Option<Self> {
+        match name {
+            [] => return None,
+            [letter] => return Self::compact(*letter),
             _ => {}
         }
-        let mut slot = slot_of(name.as_bytes());
+        let mut slot = slot_of(name);
         while TABLE[slot] != NONE {
             let (text, known) = &KNOWN[usize::from(TABLE[slot])];
-            if text.eq_ignore_ascii_case(name) {
-                return known.clone();
+            // The spelling of the RFC is what nearly everyone writes.
+            if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(known.clone());
             }
             slot = (slot + 1) % SLOTS;
         }
-        Self::Other(name.into())
+        None
     }
 
     const fn compact(letter: u8) -> Option<Self> {

@@ -201,7 +201,7 @@ impl Message {
             .first(&HeaderName::CSeq)
             .and_then(|span| self.text(span));
         self.core.cseq = value.and_then(|value| {
-            let (number, method) = value.split_once([' ', '\t'])?;
+            let (number, method) = text::split_blank(value)?;
             // §8.1.1.5: below 2^31.
             let number = text::number(number).filter(|n| *n < 1 << 31)?;
             let method = text::trim(method);

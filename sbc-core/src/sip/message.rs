@@ -240,7 +240,8 @@ impl Message {
     pub fn headers(&self) -> impl Iterator<Item = HeaderRef<'_>> {
         self.slots.iter().map(|slot| HeaderRef {
             name: &slot.name,
-            written: self.written(slot),
+            // A name is a token, so it is text.
+            written: std::str::from_utf8(self.written(slot)).unwrap_or_default(),
             raw: self.bytes(slot.value),
         })
     }

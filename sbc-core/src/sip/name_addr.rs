@@ -121,7 +121,7 @@ impl<'a> NameAddrParts<'a> {
                 .strip_prefix('<')
                 .ok_or(UriError("no < behind the display name"))?;
             (&value[..end], rest)
-        } else if let Some((display, rest)) = value.split_once('<') {
+        } else if let Some((display, rest)) = text::split(value, b'<') {
             let display = text::trim(display);
             let foreign = |b: u8| b < b' ' && b != b'\t' || matches!(b, b',' | b'"' | b'>' | 0x7f);
             if display.bytes().any(foreign) {
@@ -131,7 +131,7 @@ impl<'a> NameAddrParts<'a> {
         } else {
             return Self::scan_addr_spec(value);
         };
-        let (uri, tail) = rest.split_once('>').ok_or(UriError("no closing >"))?;
+        let (uri, tail) = text::split(rest, b'>').ok_or(UriError("no closing >"))?;
         UriParts::scan(uri)?;
         let tail = text::trim(tail);
         let params = match tail.strip_prefix(';') {
@@ -150,7 +150,7 @@ impl<'a> NameAddrParts<'a> {
     }
 
     fn scan_addr_spec(value: &'a str) -> Result<Self, UriError> {
-        let (uri, params) = match value.split_once(';') {
+        let (uri, params) = match text::split(value, b';') {
             Some((uri, params)) => {
                 let params = text::trim(params);
                 text::check_params(params).map_err(UriError)?;

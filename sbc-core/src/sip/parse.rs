@@ -145,6 +145,8 @@ struct Reader<'a> {
     length: Length,
     bare_lf: bool,
     contact: bool,
+    /// All of it is ASCII, so that no value need be checked for UTF-8.
+    ascii: bool,
     /// For each header that may stand once: one more than the slot of its first line.
     seen: [u8; HeaderName::SINGLES],
 }
@@ -159,6 +161,7 @@ impl<'a> Reader<'a> {
             length: Length::None,
             bare_lf: false,
             contact: false,
+            ascii: base.is_ascii(),
             seen: [0; HeaderName::SINGLES],
         }
     }
@@ -293,8 +296,7 @@ impl<'a> Reader<'a> {
         if line.control {
             self.accuse(Defect::ControlCharacter);
         }
-        // A token is ASCII, so this is text.
-        let name = HeaderName::parse(std::str::from_utf8(name).unwrap_or_default());
+        let name = HeaderName::parse_token(name);
         let value = if line.folded || line.control {
             let from = self.extra.len();
             lines::unfold(value, &mut self.extra);
@@ -327,7 +329,7 @@ impl<'a> Reader<'a> {
         let index = self.slots.len() - 1;
         let slot = &self.slots[index];
         let value = self.value(slot);
-        if std::str::from_utf8(value).is_err() {
+        if !self.ascii && std::str::from_utf8(value).is_err() {
             let name = slot.name.clone();
             self.accuse(Defect::NotUtf8(name));
             return;

@@ -31,7 +31,9 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 
 /// Without blanks at both ends.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let inner = trim_bytes(text.as_bytes());
+    let at = inner.as_ptr() as usize - text.as_ptr() as usize;
+    &text[at..at + inner.len()]
 }
 
 /// Without blanks at both ends, for bytes.
@@ -53,6 +55,18 @@ pub(super) const fn trim_bytes(mut bytes: &[u8]) -> &[u8] {
 pub(super) fn strip_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     let head = text.get(..word.len())?;
     head.eq_ignore_ascii_case(word).then(|| &text[word.len()..])
+}
+
+/// The text before and behind the first `byte`, which is ASCII.
+pub(super) fn split(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = memchr(byte, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// The text before and behind the first blank.
+pub(super) fn split_blank(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().position(is_blank)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// Digits only, without sign, within `u32`; leading zeros are legal (RFC 4475 §3.1.1.1).
@@ -94,6 +108,8 @@ fn comment_end(text: &[u8], at: usize) -> Option<usize> {
 
 /// Where the first comma outside quotes, angle brackets and comments stands.
 fn comma(text: &[u8]) -> Option<usize> {
+    // Most values hold none.
+    memchr(b',', text)?;
     let mut i = 0;
     while let Some(byte) = text.get(i) {
         i = match byte {
@@ -158,8 +174,8 @@ pub(super) fn params(params: &str) -> impl Iterator<Item = (&str, Option<&str>)>
     };
     pieces
         .filter(|piece| !piece.is_empty())
-        .map(|piece| match memchr(b'=', piece.as_bytes()) {
-            Some(at) => (trim(&piece[..at]), Some(trim(&piece[at + 1..]))),
+        .map(|piece| match split(piece, b'=') {
+            Some((name, value)) => (trim(name), Some(trim(value))),
             None => (piece, None),
         })
 }
@@ -186,8 +202,8 @@ pub(super) fn check_params(all: &str) -> Result<(), &'static str> {
         find: semicolon,
     };
     for piece in pieces {
-        let (name, value) = match memchr(b'=', piece.as_bytes()) {
-            Some(at) => (trim(&piece[..at]), trim(&piece[at + 1..])),
+        let (name, value) = match split(piece, b'=') {
+            Some((name, value)) => (trim(name), trim(value)),
             None => (piece, ""),
         };
         if name.is_empty() {

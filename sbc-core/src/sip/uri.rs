@@ -186,7 +186,7 @@ pub(super) struct UriParts<'a> {
 
 impl<'a> UriParts<'a> {
     pub(super) fn scan(text: &'a str) -> Result<Self, UriError> {
-        let (scheme, rest) = text.split_once(':').ok_or(UriError("no scheme"))?;
+        let (scheme, rest) = text::split(text, b':').ok_or(UriError("no scheme"))?;
         let mut letters = scheme.bytes();
         let named = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
             && letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
@@ -227,7 +227,7 @@ impl<'a> UriParts<'a> {
 
     fn scan_sip(&mut self, rest: &'a str) -> Result<(), UriError> {
         // `;`, `?` and `:` may stand in the user part, `@` nowhere but behind it (§25.1).
-        let rest = match rest.split_once('@') {
+        let rest = match text::split(rest, b'@') {
             Some(("", _)) => return Err(UriError("an empty user part")),
             Some((user, rest)) => {
                 check_escapes(user)?;
@@ -236,11 +236,11 @@ impl<'a> UriParts<'a> {
             }
             None => rest,
         };
-        if rest.contains('@') {
+        if memchr::memchr(b'@', rest.as_bytes()).is_some() {
             return Err(UriError("more than one @"));
         }
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (host_port, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let (rest, headers) = text::split(rest, b'?').unwrap_or((rest, ""));
+        let (host_port, params) = text::split(rest, b';').unwrap_or((rest, ""));
         check_escapes(headers)?;
         check_escapes(params)?;
         self.headers = headers;
@@ -250,7 +250,7 @@ impl<'a> UriParts<'a> {
     }
 
     fn scan_tel(&mut self, rest: &'a str) -> Result<(), UriError> {
-        let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let (number, params) = text::split(rest, b';').unwrap_or((rest, ""));
         let digits =
             |b: u8| b.is_ascii_hexdigit() || matches!(b, b'*' | b'#' | b'-' | b'.' | b'(' | b')');
         let local = number.strip_prefix('+').unwrap_or(number);
@@ -267,7 +267,7 @@ impl<'a> UriParts<'a> {
 pub(super) fn split_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
     let end = match text.strip_prefix('[') {
         Some(inner) => inner.find(']').ok_or(UriError("an open bracket"))? + 2,
-        None => text.find(':').unwrap_or(text.len()),
+        None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
     };
     let (host, rest) = text.split_at(end);
     let rest = text::trim(rest);

@@ -80,17 +80,16 @@ impl<'a> ViaParts<'a> {
         // and its refusal must still find the way back (RFC 4475 §3.1.2.16).
         let rest = text::strip_word(text::trim(value), "SIP")
             .and_then(slash)
-            .and_then(|rest| rest.split_once('/'))
+            .and_then(|rest| text::split(rest, b'/'))
             .filter(|(version, _)| text::is_token(text::trim(version).as_bytes()))
             .map(|(_, rest)| text::trim(rest))
             .ok_or(ViaError("the protocol is not SIP"))?;
-        let (transport, rest) = rest
-            .split_once([' ', '\t'])
-            .ok_or(ViaError("no address behind the transport"))?;
+        let (transport, rest) =
+            text::split_blank(rest).ok_or(ViaError("no address behind the transport"))?;
         if !text::is_token(transport.as_bytes()) {
             return Err(ViaError("the transport is no token"));
         }
-        let (sent_by, params) = match rest.split_once(';') {
+        let (sent_by, params) = match text::split(rest, b';') {
             Some((sent_by, params)) => {
                 let params = text::trim(params);
                 text::check_params(params).map_err(ViaError)?;

@@ -46,7 +46,10 @@ impl Message {
         };
         let lines: usize = self
             .printed()
-            .map(|slot| self.written(slot).len() + slot.value.len as usize + 4)
+            .map(|slot| match slot.written.len {
+                0 => slot.name.as_str().len() + slot.value.len as usize + 4,
+                written => written as usize + slot.value.len as usize + 4,
+            })
             .sum();
         start + 1 + VERSION.len() + 2 + lines + LENGTH.len() + digits(body) + 4 + body
     }
@@ -58,11 +61,10 @@ impl Message {
         }
     }
 
-    pub(super) fn written<'a>(&'a self, slot: &'a Slot) -> &'a str {
-        // A name that came is a token, so it is text.
+    pub(super) fn written<'a>(&'a self, slot: &'a Slot) -> &'a [u8] {
         match slot.written.len {
-            0 => slot.name.as_str(),
-            _ => self.text(slot.written).unwrap_or(slot.name.as_str()),
+            0 => slot.name.as_str().as_bytes(),
+            _ => self.bytes(slot.written),
         }
     }
 
@@ -104,7 +106,7 @@ impl Message {
             out.extend_from_slice(&self.base[run]);
             run = if slot.verbatim { start..end } else { 0..0 };
             if !slot.verbatim {
-                out.extend_from_slice(self.written(slot).as_bytes());
+                out.extend_from_slice(self.written(slot));
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(self.bytes(slot.value));
                 out.extend_from_slice(b"\r\n");

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `datagram` | `ok`, or the defects, `;` between them, or `error` and the [`ParseError`] |
 //! | `stream` | the same for the message on a stream; left out where it is as the datagram |
-//! | a view: `method`, `uri`, `call-id`, `branch`, `from-tag`, `to-tag`, `vias`, `cseq`, `contact`, `body`, `parts` | what it gives; `-` for nothing |
+//! | the name of a view, see `view` | what it gives; `-` for nothing |
 //! | `header NAME` | the value |
 
 use crate::sip::{Framed, Framer, HeaderName, Message, ParseError};
