@@ -124,12 +124,22 @@ fn content_length_is_always_right_and_last() {
     let text = print(&m);
     assert!(text.ends_with("Content-Type: text/plain\nContent-Length: 10\n\n0123456789"));
     assert_eq!(m.header(&HeaderName::ContentType), Some("text/plain"));
+    assert_eq!(m.header(&HeaderName::ContentLength), None);
     m.set_body("", Bytes::new()).unwrap();
     assert!(print(&m).ends_with("Subject: \nContent-Length: 0\n\n"));
     assert!(m.body().is_empty());
     m.push(HeaderName::ContentLength, "77").unwrap();
     assert!(print(&m).ends_with("Subject: \nContent-Length: 0\n\n"));
     assert_eq!(m.to_bytes().len(), m.size_hint());
+}
+
+#[test]
+fn a_body_of_ours_clears_what_was_wrong_with_the_length() {
+    let mut m = datagram(&INVITE.replace("Length: 4", "Length: 400"));
+    m.set(HeaderName::Subject, "x").unwrap();
+    assert_eq!(m.defects(), [Defect::ContentLength]);
+    m.set_body("", Bytes::new()).unwrap();
+    assert_eq!(m.defects(), []);
 }
 
 #[test]
