@@ -5,9 +5,9 @@
 //!       positions     visitors            names, registry
 //! ```
 //!
-//! All stages collect what is wrong instead of stopping at it, so that a file shows every error in one
-//! run, each with line, column and path ([`Errors`]). The keys of the file are those of [`schema::KEYS`];
-//! one that a later version has is an error and never silently accepted.
+//! All stages collect what is wrong instead of stopping at it, so that a file shows every error in
+//! one run, each with line, column and path ([`Errors`]). The keys of the file are those of
+//! [`schema::KEYS`]; one that a later version has is an error and never silently accepted.
 
 mod compile;
 mod condition;

@@ -10,8 +10,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A file that was read and decoded. Its errors are kept, so that [`Loaded::compile`] can report them
-/// together with its own.
+/// A file that was read and decoded. Its errors are kept, so that [`Loaded::compile`] can report
+/// them together with its own.
 #[derive(Debug)]
 pub struct Loaded {
     config: Config,

@@ -249,7 +249,8 @@ impl fmt::Display for Errors {
     }
 }
 
-/// Sorted by position, without doubles (a profile's mistake is found again in those that extend it).
+/// Sorted by position, without doubles (a profile's mistake is found again in those that extend
+/// it).
 pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(Problem::order);
     problems.dedup_by(|a, b| a.same_as(b));

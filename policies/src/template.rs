@@ -290,7 +290,8 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// An expression in which `header["X"]` has become `header.h0`, so that the names it uses can be told.
+/// An expression in which `header["X"]` has become `header.h0`, so that the names it uses can be
+/// told.
 struct Scanned {
     text: String,
     headers: Vec<HeaderName>,

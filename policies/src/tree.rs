@@ -63,8 +63,8 @@ impl Node {
         }
     }
 
-    /// The path of a key or value below this node, `trunks.carrier.targets[0]`, and how much of it is
-    /// the path of the map or list that holds it.
+    /// The path of a key or value below this node, `trunks.carrier.targets[0]`, and how much of it
+    /// is the path of the map or list that holds it.
     pub(crate) fn path_of(&self, id: u32) -> Option<(String, usize)> {
         let mut path = String::new();
         let mut parent = 0;

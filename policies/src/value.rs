@@ -239,7 +239,8 @@ impl Scalar for Pattern {
     }
 }
 
-/// A SIP URI that something is sent to, checked: `sip:`, with a host, over a transport that is built.
+/// A SIP URI that something is sent to, checked: `sip:`, with a host, over a transport that is
+/// built.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SipUri(pub Uri);
 

@@ -1,9 +1,10 @@
 //! Visitors that read the tree and collect what is wrong, instead of stopping at it.
 //!
 //! A decoder takes a [`MapView`] of its map, asks it for each key that the schema has, and ends it
-//! with [`MapView::finish`], which reports the keys that nobody asked for: unknown ones, and those of
-//! [`crate::schema::KEYS`] that this version does not have. A decoder returns nothing only where
-//! something mandatory is missing or wrong; all else falls back to its default, with an error on record.
+//! with [`MapView::finish`], which reports the keys that nobody asked for: unknown ones, and those
+//! of [`crate::schema::KEYS`] that this version does not have. A decoder returns nothing only where
+//! something mandatory is missing or wrong; all else falls back to its default, with an error on
+//! record.
 
 use crate::problem::{About, Problem, Source, expected, nearest};
 use crate::schema::{Spanned, keys};
@@ -99,8 +100,8 @@ pub(crate) struct MapView<'t> {
 }
 
 impl<'t> MapView<'t> {
-    /// The map that `node` is, with the keys that the schema has below the path `schema`. Problems of
-    /// the map as a whole are shown at `at`: its name, where it has one.
+    /// The map that `node` is, with the keys that the schema has below the path `schema`. Problems
+    /// of the map as a whole are shown at `at`: its name, where it has one.
     pub(crate) fn of(
         report: &mut Report,
         node: &'t Node,
@@ -239,7 +240,8 @@ pub(crate) fn full_list<'t>(report: &mut Report, entry: &'t Entry, items: &str) 
     nodes
 }
 
-/// The entries of a map whose keys are names that the user chose. Nothing (`trunks:`) is an empty map.
+/// The entries of a map whose keys are names that the user chose. Nothing (`trunks:`) is an empty
+/// map.
 pub(crate) fn names<'t>(report: &mut Report, entry: &'t Entry, of: &str) -> &'t [Entry] {
     let entries = match &entry.value.data {
         Data::Map(entries) => entries.as_slice(),

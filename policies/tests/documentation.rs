@@ -64,7 +64,8 @@ fn load(name: &str, text: &str) {
     }
 }
 
-/// A fragment with the sections around it that it does not have; a whole file (`version:`) as it is.
+/// A fragment with the sections around it that it does not have; a whole file (`version:`) as it
+/// is.
 fn whole(fragment: &str) -> String {
     let has = |section: &str| {
         let key = format!("{section}:");

@@ -431,7 +431,9 @@ fn a_request_uri_that_comes_out_empty_is_484() {
 fn ports_that_binding_chose_replace_those_of_the_file() {
     let engine = engine(
         r#"
-listeners: { a: { realm: a, udp: "127.0.0.1:0" }, b: { realm: a, tcp: "127.0.0.1:0", advertise: "192.0.2.9:99" } }
+listeners:
+  a: { realm: a, udp: "127.0.0.1:0" }
+  b: { realm: a, tcp: "127.0.0.1:0", advertise: "192.0.2.9:99" }
 realms: { a: { trust: full } }
 routes: [{ name: all, to: [{ app: echo }] }]
 "#,

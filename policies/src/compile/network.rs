@@ -95,8 +95,8 @@ fn push_listener(
     network.listeners.push(new);
 }
 
-/// What peers of a listener see: what is configured, else what the realm's media advertises where both
-/// have the same local address, else the local address.
+/// What peers of a listener see: what is configured, else what the realm's media advertises where
+/// both have the same local address, else the local address.
 fn advertise(
     report: &mut Report,
     listener: &Listener,

@@ -102,8 +102,8 @@ fn covers(config: &Config, first: &Route, later: &Route) -> bool {
     from.value == later.value || realm_of_later == Some(&from.value)
 }
 
-/// Whether a route may be for requests that a route without `from` is not for: those of no trunk, from
-/// a side that is not trusted.
+/// Whether a route may be for requests that a route without `from` is not for: those of no trunk,
+/// from a side that is not trusted.
 fn may_be_stranger(config: &Config, route: &Route) -> bool {
     match &route.from {
         None => matches!(route.action, Action::Reject(..)),

@@ -12,7 +12,8 @@ use crate::tree::{Data, Entry, Node};
 use crate::visit::{self, MapView, Report, Scalar};
 use sbc_core::ports::Param;
 
-/// Reads a whole file. What could not be read is missing or has its default, with an error on record.
+/// Reads a whole file. What could not be read is missing or has its default, with an error on
+/// record.
 pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
     let mut config = Config::default();
     let Some(map) = MapView::of(report, root, root.at, "") else {

@@ -102,8 +102,8 @@ impl Engine {
         Self { network, book }
     }
 
-    /// The same rules over a network whose listeners and realms are in the same order: after binding
-    /// has chosen ports.
+    /// The same rules over a network whose listeners and realms are in the same order: after
+    /// binding has chosen ports.
     ///
     /// # Panics
     /// Where `network` has another number of listeners or realms.

@@ -1,4 +1,5 @@
-//! What the outgoing request says without header rules: Request-URI, From, To, and where it is sent.
+//! What the outgoing request says without header rules: Request-URI, From, To, and where it is
+//! sent.
 
 use crate::facts::user;
 use sbc_core::net::{ListenerId, Network, RealmId};
@@ -34,8 +35,8 @@ pub(crate) fn addresses(target: &Target) -> Option<SocketAddr> {
     }
 }
 
-/// The listener that sends to a target: the first of the realm with its transport and, where that is
-/// known, its address family.
+/// The listener that sends to a target: the first of the realm with its transport and, where that
+/// is known, its address family.
 pub(crate) fn sender(network: &Network, realm: RealmId, target: &Target) -> Option<ListenerId> {
     match target.host {
         Host::Ip(ip) => network.sender(realm, target.transport, ip),
