@@ -77,14 +77,16 @@ pub struct Flow {
 
 impl Flow {
     /// The way of the responses to a request that came by this flow (RFC 3261 §18.2.2, RFC 3581
-    /// §4): over UDP without `rport` they go to the port of the Via, unless a NAT hides that one.
+    /// §4): over UDP without `rport` they go to the port of the Via, unless a NAT hides that one;
+    /// over TCP by the connection of the request, and to that port where the connection is gone.
     #[must_use]
     pub fn for_responses(self, request: &Message) -> Self {
         let Some(via) = request.via() else {
             return self;
         };
         let seen = matches!(via.host, Host::Ip(ip) if ip == self.remote.ip());
-        if self.transport != Transport::Udp || via.param("rport").is_some() || !seen {
+        let stays = via.param("rport").is_some() || !seen;
+        if self.transport == Transport::Udp && stays {
             return self;
         }
         Self {

@@ -69,16 +69,19 @@ async fn a_response_goes_by_the_connection_of_its_request_whatever_its_address()
     let mut rig = Rig::new();
     let (elsewhere, address) = peer().await;
     let mut phone = rig.connect().await;
-    phone.write_all(options("one").as_bytes()).await.unwrap();
+    let request = options("one").replace(
+        "192.0.2.9:5060",
+        &format!("phone.invalid:{}", address.port()),
+    );
+    phone.write_all(request.as_bytes()).await.unwrap();
     let incoming = rig.message().await;
-    let flow = Flow {
-        remote: address,
-        ..incoming.flow
-    };
+    let flow = incoming.flow.for_responses(&incoming.message);
+    assert_eq!(flow.remote, address);
     rig.send(1, flow, "by the connection");
     assert_eq!(read_exactly(&mut phone, 17).await, "by the connection");
 
-    // RFC 3261 §18.2.2: the connection is gone, one to the address is opened.
+    // RFC 3261 §18.2.2: the connection is gone; one to its source address and the port of the Via
+    // is opened.
     drop(phone);
     assert_eq!(Some(rig.closed().await), flow.connection);
     rig.send(2, flow, "by a new one");
