@@ -326,3 +326,75 @@ impl Files {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desk(room: usize) -> (Desk, Receiver<Note>) {
+        let (queue, notes) = sync_channel(room);
+        let desk = Desk {
+            queue,
+            writer: std::thread::current(),
+            waiting: VecDeque::new(),
+        };
+        (desk, notes)
+    }
+
+    fn packet(file: u64) -> Note {
+        let heard = Heard {
+            at: Instant::default(),
+            ssrc: 1,
+            timestamp: 0,
+            codec: RecordCodec::Pcmu,
+            payload: SmallVec::new(),
+        };
+        Note::Packet {
+            file: FileId(file),
+            heard,
+        }
+    }
+
+    fn close(file: u64) -> Note {
+        Note::Close {
+            file: FileId(file),
+            at: Instant::default(),
+        }
+    }
+
+    #[test]
+    fn a_slow_disk_loses_packets_but_never_the_end_of_a_file() {
+        let (mut desk, notes) = desk(2);
+        assert!(desk.push(packet(1)) && desk.push(packet(1)));
+        assert!(!desk.push(packet(1)), "no room");
+        assert!(desk.push(close(1)));
+        assert!(desk.is_waiting());
+        assert!(!desk.push(packet(2)), "not before what waits");
+        notes.try_iter().take(1).for_each(drop);
+        assert!(desk.push(close(2)));
+        let seen: Vec<_> = notes.try_iter().collect();
+        assert!(
+            matches!(
+                seen[1],
+                Note::Close {
+                    file: FileId(1),
+                    ..
+                }
+            ),
+            "{seen:?}"
+        );
+        desk.flush();
+        assert!(!desk.is_waiting());
+        let last = notes.try_recv();
+        assert!(
+            matches!(
+                last,
+                Ok(Note::Close {
+                    file: FileId(2),
+                    ..
+                })
+            ),
+            "{last:?}"
+        );
+    }
+}

@@ -300,3 +300,37 @@ fn from_token(token: u64) -> (PortKey, Channel) {
         channel,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_paces_itself_above_the_limit_and_stops_below_half_of_it() {
+        let mut pace = Pace {
+            since: Instant::default(),
+            packets: 0,
+            pacing: false,
+        };
+        let mut now = Instant::default();
+        let mut window = |packets| {
+            pace.packets = packets;
+            now = now + RATE_WINDOW;
+            pace.measure(now);
+            pace.pacing
+        };
+        assert!(!window(PACE_ABOVE));
+        assert!(window(PACE_ABOVE + 1));
+        assert!(window(PACE_ABOVE / 2 + 1), "no fluttering");
+        assert!(!window(PACE_ABOVE / 2));
+    }
+
+    #[test]
+    fn a_token_names_its_port_and_channel() {
+        for key in [0, 1, 70_000].map(PortKey) {
+            for channel in [Channel::Rtp, Channel::Rtcp] {
+                assert_eq!(from_token(to_token(key, channel)), (key, channel));
+            }
+        }
+    }
+}
