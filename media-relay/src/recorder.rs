@@ -397,4 +397,18 @@ mod tests {
             "{last:?}"
         );
     }
+
+    #[test]
+    fn a_worker_that_ends_hands_over_what_waits() {
+        let (mut desk, notes) = desk(1);
+        desk.push(packet(1));
+        desk.push(close(1));
+        let ending = std::thread::spawn(move || desk.finish());
+        let seen: Vec<_> = notes.iter().collect();
+        assert!(matches!(
+            seen[..],
+            [Note::Packet { .. }, Note::Close { .. }]
+        ));
+        ending.join().unwrap();
+    }
 }

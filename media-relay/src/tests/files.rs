@@ -73,6 +73,10 @@ fn both_sides_are_decoded_aligned_and_end_together() {
     bench.until("the files live", || {
         paths.iter().all(|path| samples(path).len() >= 8000)
     });
+    // Behind the last sample, which was spoken "later" than it arrived.
+    bench.until("the words are over", || {
+        bench.clock.now().mono > after + Duration::from_millis(200)
+    });
     bench.command(1, [MediaCmd::Close]);
     drop(bench);
     let both = paths.each_ref().map(|path| samples(path));
