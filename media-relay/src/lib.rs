@@ -9,7 +9,7 @@
 //!                                    └── bounded queue ──> writer thread ──> WAV
 //! ```
 //!
-//! A session is pinned to one [worker](worker); its packets meet no lock, no lookup and no
+//! A session is pinned to one worker; its packets meet no lock, no lookup and no
 //! allocation. RTP and RTCP are RFC 3550, symmetric RTP is RFC 4961, multiplexing is RFC 5761, the
 //! fork is the RTP endpoint of RFC 7866 §8.2.1.
 

@@ -1,6 +1,6 @@
-//! Port numbers: pairs, even for RTP and the next for RTCP (RFC 3550 §11), from a shuffled ring per
-//! range; bound when they are reserved, in quarantine for a while after they are released, so that
-//! late packets of one call do not reach another.
+//! Port numbers: pairs, even for RTP and the next for RTCP (RFC 3550 §11), from a shuffled ring for
+//! each range; bound when they are reserved, in quarantine for a while after they are released, so
+//! that late packets of one call do not reach another.
 
 use crate::limits::BIND_ATTEMPTS;
 use crate::sys;

@@ -9,11 +9,11 @@
 //!
 //! | packet | place |
 //! |---|---|
-//! | first of an SSRC, or more than [`DRIFT`] away | by arrival, but behind what is there; anchors |
+//! | first of an SSRC, or more than [`DRIFT`] away | by arrival, behind what is there; anchors |
 //! | other | anchor + timestamp; nearest in time anchors |
 //! | older than [`TAIL`] before the end | dropped |
 //! | late or again within [`TAIL`] | over the silence, or over itself |
-//! | telephone event | nowhere: the audio behind it leaves its time as silence; anchors if first |
+//! | telephone event | nowhere: its time is left as silence; anchors if first |
 
 use crate::recorder::Heard;
 use crate::wav::{RATE, Samples, WavFile};

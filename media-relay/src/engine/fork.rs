@@ -9,12 +9,12 @@
 //! | Resting | packet of a mapped type | Following | next number; timestamp by the time gone by |
 //! | Resting | packet of another type | Resting | none |
 //! | Following | next or later number, mapped | Following | same distance in number and timestamp |
-//! | Following | next or later number, not mapped | Following, numbers close the hole; fence there | none |
+//! | Following | next or later number, not mapped | Following, the hole closes; fence | none |
 //! | Following | earlier number, behind the fence | Following | same distance: it was only late |
 //! | Following | earlier number, before the fence | Following | none: its number may be taken |
 //! | Following | other SSRC, or a jump that is no loss | as if Resting | |
 //! | any | `Fork`, `Unfork` | Resting | |
-//! | any | report due | same | SR if something was sent since the last two, else RR (RFC 3550 §6.4) |
+//! | any | report due | same | SR if sent since the last two, else RR (RFC 3550 §6.4) |
 
 use crate::rtp::packet::{Header, write};
 use crate::rtp::rtcp::{SenderInfo, write_report};

@@ -11,7 +11,7 @@
 //! | Strict | packet from `sdp` | Locked | taken |
 //! | Strict | packet from elsewhere | Strict | stray |
 //! | Open | packet from `sdp` or `before` | Locked | taken |
-//! | Open | one of the first four from elsewhere | Open | counted for its source; taken if that source leads |
+//! | Open | one of the first four from elsewhere | Open | counted; taken if its source leads |
 //! | Open | the fifth from elsewhere | Locked to the leader | taken if it is the leader's |
 //! | Locked | packet from the source | Locked | taken |
 //! | Locked | packet from elsewhere | Locked | stray |

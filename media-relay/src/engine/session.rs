@@ -6,8 +6,11 @@
 //! |---|---|---|
 //! | not RTP version 2, or shorter than its header says | malformed | nowhere |
 //! | not from the peer ([latch](super::latch)) | stray | nowhere |
-//! | from a peer that shall not send (`receive: false`) | held | nowhere; the latch has seen it, so that a listener behind NAT can be reached through what it sends to keep its NAT open |
+//! | from a peer that shall not send (`receive: false`) | held | nowhere |
 //! | other | received | to the sinks: relays, file, forks |
+//!
+//! The latch has seen a packet that is held: a listener behind NAT can be reached through what it
+//! sends to keep its NAT open.
 //!
 //! RTCP is relayed whatever `receive` says: it flows on streams of every direction (RFC 3264
 //! §5.1). Towards a peer with `send: false` nothing goes out at all.
