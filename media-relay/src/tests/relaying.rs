@@ -2,6 +2,7 @@
 
 use super::*;
 use sbc_core::ports::PortId;
+use std::net::Ipv6Addr;
 
 const SENDER_REPORT: [u8; 28] = {
     let mut packet = [0; 28];
@@ -208,4 +209,35 @@ fn a_busy_worker_loses_nothing_by_pacing_itself() {
             assert_eq!(header(&receive(&b.rtp).0).sequence, batch * 20 + n);
         }
     }
+}
+
+#[test]
+fn ipv6_is_relayed_from_an_ipv4_side_and_back() {
+    let mut bench = bench(22_900);
+    let ip = Ipv6Addr::LOCALHOST.into();
+    if UdpSocket::bind((ip, 0)).is_err() {
+        // A machine without IPv6 cannot show it.
+        return;
+    }
+    let (v4, at_v4) = (Phone::new(), bench.reserve(1));
+    bench.range.bind = ip;
+    bench.range.advertise = ip;
+    let at_v6 = bench.reserve(1);
+    let v6 = Phone {
+        rtp: phone_at(ip),
+        rtcp: phone_at(ip),
+    };
+    bench.command(
+        1,
+        [
+            MediaCmd::Peer(at_v4.id, v4.peer()),
+            MediaCmd::Peer(at_v6.id, v6.peer()),
+            MediaCmd::Relay(at_v4.id, at_v6.id),
+            MediaCmd::Relay(at_v6.id, at_v4.id),
+        ],
+    );
+    v4.rtp.send_to(&rtp(1, 0, 0, 1), at_v4.rtp).unwrap();
+    assert_eq!(receive(&v6.rtp), (rtp(1, 0, 0, 1), at_v6.rtp));
+    v6.rtp.send_to(&rtp(2, 0, 0, 2), at_v6.rtp).unwrap();
+    assert_eq!(receive(&v4.rtp), (rtp(2, 0, 0, 2), at_v4.rtp));
 }
