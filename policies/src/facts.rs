@@ -95,8 +95,8 @@ impl Field {
     /// # Errors
     /// Where there is no such name: what is wrong, and what may have been meant.
     pub fn parse(name: &str) -> Result<Self, UnknownField> {
-        if let Some(header) = name.strip_prefix("header[") {
-            return header_name(header)
+        if let Some(rest) = name.strip_prefix("header") {
+            return header_name(rest)
                 .ok_or_else(|| UnknownField::new(name, "write header[\"X-Foo\"]".to_owned()));
         }
         let field = match name {
@@ -114,7 +114,8 @@ impl Field {
 }
 
 fn header_name(rest: &str) -> Option<Field> {
-    let quoted = rest.strip_suffix(']')?.trim();
+    let inner = rest.trim_start().strip_prefix('[')?;
+    let quoted = inner.strip_suffix(']')?.trim();
     let bare = quoted
         .strip_prefix('"')
         .and_then(|q| q.strip_suffix('"'))

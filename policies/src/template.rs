@@ -2,12 +2,12 @@
 //! [`Field`]. Compiled when the configuration is loaded; a name, filter or test that does not exist
 //! is an error then. At call time a name without a value is empty text.
 
-use crate::facts::{Facts, Field, UnknownField, is_token};
+mod scan;
+
+use crate::facts::{Facts, Field, UnknownField};
 use crate::problem::expected;
-use minijinja::value::Value;
-use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests};
-use sbc_core::sip::HeaderName;
-use std::collections::BTreeMap;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests as jinja_tests};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -31,10 +31,10 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     env.add_filter("slice", slice);
     env.add_filter("trim", filters::trim);
     env.add_filter("upper", filters::upper);
-    env.add_test("defined", tests::is_defined);
-    env.add_test("undefined", tests::is_undefined);
-    env.add_test("startingwith", tests::is_startingwith);
-    env.add_test("endingwith", tests::is_endingwith);
+    env.add_test("defined", jinja_tests::is_defined);
+    env.add_test("undefined", jinja_tests::is_undefined);
+    env.add_test("startingwith", jinja_tests::is_startingwith);
+    env.add_test("endingwith", jinja_tests::is_endingwith);
     env
 });
 
@@ -117,8 +117,8 @@ enum Piece {
 
 struct Compiled {
     expression: Expression<'static, 'static>,
-    /// The names it uses, with the path that it uses for each.
-    uses: Vec<(Vec<String>, Field)>,
+    /// What its variables stand for, in order: see [`scan`].
+    uses: Vec<Field>,
 }
 
 /// A template could not be rendered for this call.
@@ -197,75 +197,35 @@ impl Piece {
         if let Ok(field) = Field::parse(text) {
             return Ok(Self::Field(field));
         }
-        let scanned = scan(text)?;
+        let scanned = scan::scan(text)?;
         let expression = ENVIRONMENT
             .compile_expression_owned(scanned.text)
             .map_err(|e| {
                 let why = e.detail().unwrap_or("not an expression").to_owned();
                 TemplateError::Expression(text.to_owned(), why)
             })?;
-        let mut names: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
-        names.sort();
-        let mut uses = Vec::new();
-        for name in names {
-            let header = name
-                .strip_prefix("header.h")
-                .and_then(|n| n.parse::<usize>().ok())
-                .and_then(|n| scanned.headers.get(n));
-            let field = match header {
-                Some(header) => Field::Header(header.clone()),
-                None => Field::parse(&name)?,
-            };
-            uses.push((name.split('.').map(str::to_owned).collect(), field));
-        }
-        Ok(Self::Expression(Arc::new(Compiled { expression, uses })))
+        Ok(Self::Expression(Arc::new(Compiled {
+            expression,
+            uses: scanned.uses,
+        })))
     }
 }
 
 impl Compiled {
     fn eval(&self, lookup: &dyn Fn(&Field) -> Option<String>) -> Result<String, RenderError> {
-        let mut context = Branch::default();
-        for (path, field) in &self.uses {
-            context.insert(path, lookup(field));
-        }
+        let values = self.uses.iter().enumerate().map(|(n, field)| {
+            let value = lookup(field).map_or(Value::UNDEFINED, Value::from);
+            (scan::variable(n), value)
+        });
         let value = self
             .expression
-            .eval(context.into_value())
+            .eval(Value::from_pairs(values))
             .map_err(|e| RenderError(e.to_string()))?;
-        Ok(if value.is_none() || value.is_undefined() {
-            String::new()
-        } else {
-            value.to_string()
+        Ok(match value.kind() {
+            ValueKind::Undefined | ValueKind::None => String::new(),
+            ValueKind::Bool => value.is_true().to_string(),
+            _ => value.to_string(),
         })
-    }
-}
-
-/// The names of an expression as nested maps.
-#[derive(Default)]
-struct Branch {
-    leaf: Option<String>,
-    children: BTreeMap<String, Self>,
-}
-
-impl Branch {
-    fn insert(&mut self, path: &[String], value: Option<String>) {
-        match path.split_first() {
-            None => self.leaf = value,
-            Some((first, rest)) => {
-                let child = self.children.entry(first.clone()).or_default();
-                child.insert(rest, value);
-            }
-        }
-    }
-
-    fn into_value(self) -> Value {
-        if self.children.is_empty() {
-            return self.leaf.map_or(Value::UNDEFINED, Value::from);
-        }
-        self.children
-            .into_iter()
-            .map(|(name, child)| (name, child.into_value()))
-            .collect()
     }
 }
 
@@ -290,102 +250,5 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-/// An expression in which `header["X"]` has become `header.h0`, so that the names it uses can be
-/// told.
-struct Scanned {
-    text: String,
-    headers: Vec<HeaderName>,
-}
-
-fn scan(text: &str) -> Result<Scanned, TemplateError> {
-    let mut out = Scanned {
-        text: String::with_capacity(text.len()),
-        headers: Vec::new(),
-    };
-    let mut rest = text;
-    let mut before = Before::Other;
-    while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '"' | '\'' => quoted(rest).unwrap_or(rest.len()),
-            c if c.is_ascii_alphabetic() || c == '_' => {
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                end.unwrap_or(rest.len())
-            }
-            c => c.len_utf8(),
-        };
-        let token = &rest[..length];
-        rest = &rest[length..];
-        if token == "header" && before != Before::Dot {
-            let (header, after) = subscript(rest).ok_or_else(|| {
-                TemplateError::Expression(text.to_owned(), "write header[\"X-Foo\"]".to_owned())
-            })?;
-            out.text.push_str(&format!("header.h{}", out.headers.len()));
-            out.headers.push(HeaderName::parse(header));
-            rest = after;
-        } else {
-            before.check(token)?;
-            out.text.push_str(token);
-        }
-        before = before.next(token);
-    }
-    Ok(out)
-}
-
-/// What stands before a token.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Dot,
-    Pipe,
-    Is,
-    Other,
-}
-
-impl Before {
-    fn check(self, token: &str) -> Result<(), TemplateError> {
-        let is_name = token.starts_with(|c: char| c.is_ascii_alphabetic());
-        match self {
-            Self::Pipe if is_name && !FILTERS.contains(&token) => {
-                Err(TemplateError::Filter(token.to_owned()))
-            }
-            Self::Is if is_name && token != "not" && !TESTS.contains(&token) => {
-                Err(TemplateError::Test(token.to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn next(self, token: &str) -> Self {
-        match token {
-            "." => Self::Dot,
-            "|" => Self::Pipe,
-            "is" if self != Self::Dot => Self::Is,
-            "not" if self == Self::Is => Self::Is,
-            blank if blank.trim().is_empty() => self,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// The length of the string that `text` begins with, quotes included.
-fn quoted(text: &str) -> Option<usize> {
-    let quote = text.chars().next()?;
-    let mut escaped = false;
-    for (n, c) in text.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return Some(n + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// `["X-Foo"]` at the start of `text`: the name, and the rest.
-fn subscript(text: &str) -> Option<(&str, &str)> {
-    let inner = text.trim_start().strip_prefix('[')?.trim_start();
-    let length = quoted(inner).filter(|_| inner.starts_with(['"', '\'']))?;
-    let name = &inner[1..length - 1];
-    let rest = inner[length..].trim_start().strip_prefix(']')?;
-    is_token(name).then_some((name, rest))
-}
+#[cfg(test)]
+mod tests;

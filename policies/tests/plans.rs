@@ -449,3 +449,135 @@ routes: [{ name: all, to: [{ app: echo }] }]
     let plan = plan_of(&bound, INSIDE, "127.0.0.1:1", &usual());
     assert_eq!(outcome(&plan), "app all");
 }
+
+#[test]
+fn a_trunk_of_an_untrusted_realm_cannot_choose_where_it_goes() {
+    let engine = with("routes: [{ name: all, to: [{ request-uri: { realm: b } }] }]");
+    let message = invite("sip:bob@127.0.0.9:5099", "<sip:1@x>", "<sip:2@x>");
+    let plan = plan_of(&engine, 1, "10.0.0.1:5060", &message);
+    assert_eq!(outcome(&plan), "403 (all)");
+    let plan = plan_of(&engine, 0, "10.0.0.1:5060", &message);
+    assert_eq!(outcome(&plan), "all");
+}
+
+/// The headers that rules make of an INVITE with these, as `Name: value`.
+fn ruled(rules: &str, headers: &[(&str, &str)]) -> Vec<String> {
+    let engine = with(&format!(
+        "profiles: {{ p: {{ headers: {rules} }} }}\nroutes: [{{ name: all, to: [z], profile: p }}]"
+    ));
+    let message = usual();
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &message));
+    let flow = flow(0, "10.0.0.1:5060");
+    let facts = RuleFacts {
+        request: RequestFacts {
+            message: &message,
+            flow: &flow,
+        },
+        target: Some("z"),
+    };
+    let mut out = Message::request(Method::Invite, "sip:x");
+    for (name, value) in headers {
+        out.push(HeaderName::parse(name), value)
+            .expect("a good value");
+    }
+    connect
+        .rules
+        .as_ref()
+        .expect("rules")
+        .apply(&facts, &mut out);
+    let lines = out.headers();
+    lines
+        .map(|l| format!("{}: {}", l.written, l.value().expect("text")))
+        .collect()
+}
+
+#[test]
+fn rules_act_in_order_on_all_lines_of_a_name() {
+    let rules =
+        "[ { add: X-A, to: 3 }, { set: X-B, to: 1 }, { remove: X-A }, { add: X-A, to: 4 } ]";
+    let lines = ruled(
+        rules,
+        &[("X-A", "1"), ("x-b", "1"), ("x-a", "2"), ("X-B", "2")],
+    );
+    assert_eq!(lines, ["X-B: 1", "X-A: 4"]);
+}
+
+#[test]
+fn a_prefix_removes_nothing_that_belongs_to_the_sbc() {
+    let given = [
+        ("From", "<sip:a@b>"),
+        ("Contact", "<sip:a@b>"),
+        ("Content-Type", "x/y"),
+        ("Cost", "1"),
+    ];
+    let lines = ruled("[ { remove: 'C*' }, { remove: 'f*' } ]", &given);
+    assert_eq!(
+        lines,
+        ["From: <sip:a@b>", "Contact: <sip:a@b>", "Content-Type: x/y"]
+    );
+}
+
+#[test]
+fn a_value_that_would_break_the_message_leaves_its_rule_out() {
+    let rules = r#"[ { set: X-A, to: "${'a\\r\\nX-Evil: 1'}" }, { add: X-B, to: "${'\\0'}" },
+                     { set: From, to: "nobody" }, { set: From, to: "<sip:a@b>;tag=1" } ]"#;
+    let lines = ruled(rules, &[("X-A", "before"), ("From", "<sip:c@d>")]);
+    assert_eq!(lines, ["X-A: before", "From: <sip:c@d>"]);
+}
+
+#[test]
+fn modules_get_the_parameters_of_their_place_and_of_their_section() {
+    use sbc_core::ports::Param;
+    let registry = fake::Fake::default();
+    let text = r#"
+listeners: { a: { realm: a, udp: "127.0.0.1:5060" } }
+realms: { a: { trust: full } }
+profiles:
+  p:
+    control:
+      - { use: cdr, n: 5, on: true, f: 0.5, to: "5", tel: 0049, l: [a] }
+      - { use: blacklist }
+routes: [{ name: all, reject: 404, profile: p }]
+control: { cdr: { sinks: [ { file: cdr.jsonl } ] } }
+"#;
+    let loaded = Loaded::from_text("test.yaml", text).unwrap();
+    loaded.compile(&registry).unwrap();
+    let modules = registry.modules.lock().unwrap();
+    let names: Vec<&str> = modules.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["cdr", "blacklist"]);
+    let text = |t: &str| Param::Text(t.to_owned());
+    let pairs = [
+        ("n", Param::Int(5)),
+        ("on", Param::Bool(true)),
+        ("f", Param::Float(0.5)),
+        ("to", text("5")),
+        ("tel", text("0049")),
+        ("l", Param::List(vec![text("a")])),
+    ];
+    let pairs: Vec<_> = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    assert_eq!(modules[0].entry, pairs);
+    assert_eq!(modules[0].shared[0].0, "sinks");
+    assert!(modules[1].shared.is_empty());
+}
+
+#[test]
+fn recorders_are_reached_from_the_first_trusted_realm_and_keep_their_order() {
+    let registry = fake::Fake::default();
+    let text = r#"
+listeners: { a: { realm: a, udp: "127.0.0.1:5060" }, b: { realm: b, tcp: "127.0.0.2:5060" } }
+realms: { a: { trust: none }, b: { trust: full } }
+recorders: { m: { srs: ["sip:r2", "sip:r1"], skip_failover_codes: "486|603" } }
+profiles: { p: { record: { recorders: [m] } } }
+routes: [{ name: all, reject: 404, profile: p }]
+"#;
+    Loaded::from_text("test.yaml", text)
+        .unwrap()
+        .compile(&registry)
+        .unwrap();
+    let recorders = registry.recorders.lock().unwrap();
+    assert_eq!(recorders[0].realm.0, 1);
+    assert_eq!(recorders[0].timeout.as_millis(), 1500);
+    assert_eq!(recorders[0].skip_failover_codes.as_deref(), Some("486|603"));
+    let uris: Vec<String> = recorders[0].srs.iter().map(ToString::to_string).collect();
+    assert_eq!(uris, ["sip:r2", "sip:r1"]);
+}

@@ -1,7 +1,7 @@
 //! Realms and listeners.
 
 use crate::limits;
-use crate::schema::{Config, Listener, Ports, Realm, Spanned, Srs};
+use crate::schema::{Config, Listener, Ports, Position, Realm, Spanned, Srs};
 use crate::visit::Report;
 use sbc_core::net::{self, MediaAddress, Network, RealmId, Trust};
 use sbc_core::transport::Transport;
@@ -34,6 +34,9 @@ pub(super) fn network<'c>(
             .find(|(_, l)| l.realm.value == name.value);
         let media = media(report, name, realm, first.map(|(_, listener)| listener));
         realms.insert(name.value.as_str(), RealmId(id));
+        if let Some(media) = &media {
+            overlap(report, &network, name.at, media);
+        }
         network.realms.push(net::Realm {
             name: name.value.as_str().into(),
             trust: realm.trust,
@@ -78,12 +81,7 @@ fn next_id(report: &mut Report, used: usize, name: &Spanned<String>) -> Option<u
 }
 
 /// Adds a listener whose address no other has.
-fn push_listener(
-    report: &mut Report,
-    network: &mut Network,
-    at: crate::schema::Position,
-    new: net::Listener,
-) {
+fn push_listener(report: &mut Report, network: &mut Network, at: Position, new: net::Listener) {
     let same = |l: &&net::Listener| {
         l.transport == new.transport && l.bind == new.bind && new.bind.port() != 0
     };
@@ -131,12 +129,7 @@ fn advertise(
     }
 }
 
-fn same_family(
-    report: &mut Report,
-    at: crate::schema::Position,
-    advertise: IpAddr,
-    bind: IpAddr,
-) -> Option<()> {
+fn same_family(report: &mut Report, at: Position, advertise: IpAddr, bind: IpAddr) -> Option<()> {
     if advertise.is_ipv4() == bind.is_ipv4() {
         return Some(());
     }
@@ -212,19 +205,38 @@ fn ephemeral(report: &mut Report, ports: Spanned<Ports>) {
     }
 }
 
+/// Warns of media ports that an earlier realm has on the same address.
+fn overlap(report: &mut Report, network: &Network, at: Position, new: &MediaAddress) {
+    let shared = |m: &&MediaAddress| {
+        m.bind == new.bind && m.first_port <= new.last_port && new.first_port <= m.last_port
+    };
+    for realm in &network.realms {
+        let Some(old) = realm.media.iter().find(shared) else {
+            continue;
+        };
+        report.warn(
+            at,
+            format!("media ports on {} that {} has too", new.bind, realm.name),
+            format!("better stay out of {}-{}", old.first_port, old.last_port),
+        );
+    }
+}
+
 /// Adds realm and listeners of the embedded recording server.
 pub(super) fn add_srs(report: &mut Report, network: &mut Network, srs: &Srs) -> Option<RealmId> {
     let realm = RealmId(u16::try_from(network.realms.len()).ok()?);
     let address = srs.listen.value;
+    let media = MediaAddress {
+        bind: address.ip(),
+        advertise: address.ip(),
+        first_port: srs.ports.first,
+        last_port: srs.ports.last,
+    };
+    overlap(report, network, srs.listen.at, &media);
     network.realms.push(net::Realm {
         name: SRS.into(),
         trust: Trust::None,
-        media: vec![MediaAddress {
-            bind: address.ip(),
-            advertise: address.ip(),
-            first_port: srs.ports.first,
-            last_port: srs.ports.last,
-        }],
+        media: vec![media],
     });
     for (name, transport) in [("(srs-udp)", Transport::Udp), ("(srs-tcp)", Transport::Tcp)] {
         push_listener(

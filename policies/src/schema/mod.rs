@@ -13,6 +13,7 @@ pub use crate::tree::Position;
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
 use sbc_core::sip::HeaderName;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -39,14 +40,15 @@ impl<T> Deref for Spanned<T> {
 #[derive(Clone, Debug)]
 pub struct Names<T> {
     entries: Vec<(Spanned<String>, T)>,
-    broken: Vec<String>,
+    /// Positions in `entries`; nothing for what could not be read.
+    index: HashMap<String, Option<usize>>,
 }
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            broken: Vec::new(),
+            index: HashMap::new(),
         }
     }
 }
@@ -55,8 +57,8 @@ impl<T> Names<T> {
     /// What has this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
-        let found = self.entries.iter().find(|(n, _)| n.value == name);
-        found.map(|(_, value)| value)
+        let at = self.index.get(name).copied().flatten()?;
+        self.entries.get(at).map(|(_, value)| value)
     }
 
     /// Names and what they name.
@@ -77,16 +79,15 @@ impl<T> Names<T> {
     }
 
     pub(crate) fn push(&mut self, name: Spanned<String>, value: Option<T>) {
-        match value {
-            Some(value) => self.entries.push((name, value)),
-            None => self.broken.push(name.value),
-        }
+        let at = value.as_ref().map(|_| self.entries.len());
+        self.index.entry(name.value.clone()).or_insert(at);
+        self.entries.extend(value.map(|value| (name, value)));
     }
 
     /// Whether the file has this name, even if what it names could not be read: then the reference
     /// is right, and the error is elsewhere.
     pub(crate) fn is_declared(&self, name: &str) -> bool {
-        self.get(name).is_some() || self.broken.iter().any(|n| n == name)
+        self.index.contains_key(name)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
