@@ -58,6 +58,19 @@ impl Loaded {
         Ok(Self { config, report })
     }
 
+    /// Leaves everything aside but the recording server, the log, HTTP and `drain`.
+    #[must_use]
+    pub fn only_srs(mut self) -> Self {
+        self.config = Config {
+            observe: self.config.observe,
+            drain: self.config.drain,
+            log: self.config.log,
+            srs: self.config.srs,
+            ..Config::default()
+        };
+        self
+    }
+
     /// Checks and compiles. Every error of the file is in the result.
     ///
     /// # Errors

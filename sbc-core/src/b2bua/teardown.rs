@@ -39,13 +39,13 @@ impl Call {
         }
         self.phase = Phase::Ending;
         self.invite = None;
-        self.end_recordings(cx);
         let ids: Vec<(LegId, Role)> = self.legs.iter().map(|seat| (seat.id, seat.role)).collect();
         for (id, role) in ids {
             if !matches!(role, Role::Recorder(_)) {
                 self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, reason));
             }
         }
+        self.end_recordings(cx);
         self.close_media(cx);
         self.summary.ended_at = cx.now.unix;
         self.summary.ended_by = by;

@@ -151,7 +151,7 @@ impl Driver {
 
     fn perform(&mut self, call: &Call, output: Output) {
         match output {
-            Output::Transmit(transmit) => self.shell.transports.send(self.key.0, transmit),
+            Output::Transmit(transmit) => self.shell.send(self.key.0, transmit),
             Output::Resolve(leg, target) => self.resolve(leg, target),
             Output::Ask(plan) => self.ask(&plan),
             Output::Media(commands) => {

@@ -7,7 +7,7 @@ use crate::b2bua::{CallEvent, CallKey, CallSummary, Command, Input};
 use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId};
 use crate::sip::{HeaderName, Method, StatusCode, new_tag};
 use crate::time::{Clock, SystemClock};
-use crate::transport::{ConnectionId, Flow, Incoming, TransportEvents, Transports};
+use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -23,6 +23,12 @@ pub trait Observer: Send + Sync {
 
     /// A call ended by a fault of the program, without [`CallEvent::Ended`].
     fn on_lost(&self, key: CallKey);
+
+    /// A message arrived.
+    fn on_received(&self, _incoming: &Incoming) {}
+
+    /// A message leaves.
+    fn on_sent(&self, _transmit: &Transmit) {}
 }
 
 /// What an endpoint is made of.
@@ -48,7 +54,7 @@ pub struct Endpoint(Arc<Inner>);
 pub(super) struct Inner {
     core: Mutex<EndpointCore>,
     calls: Mutex<HashMap<CallKey, Sender<Input>>>,
-    pub(super) transports: Transports,
+    transports: Transports,
     pub(super) media: Arc<dyn MediaPlane>,
     policy: RwLock<Arc<dyn PolicyEngine>>,
     pub(super) clock: SystemClock,
@@ -163,6 +169,11 @@ impl Inner {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(super) fn send(&self, owner: u64, transmit: Transmit) {
+        self.observer.on_sent(&transmit);
+        self.transports.send(owner, transmit);
+    }
+
     /// The call is gone.
     pub(super) fn forget(&self, key: CallKey) {
         let mut calls = self.calls();
@@ -194,7 +205,7 @@ impl Inner {
         let headers = [(HeaderName::RetryAfter, "5")];
         let refusal = self.core().refuse(incoming, StatusCode::of(503), &headers);
         if let Some(transmit) = refusal {
-            self.transports.send(0, transmit);
+            self.send(0, transmit);
         }
     }
 }
@@ -202,6 +213,7 @@ impl Inner {
 impl TransportEvents for Endpoint {
     fn on_message(&self, incoming: Incoming) {
         let inner = &self.0;
+        inner.observer.on_received(&incoming);
         let now = inner.clock.now().mono;
         let begins = incoming.message.is_request()
             && incoming.message.to_tag().is_none()
@@ -226,7 +238,7 @@ impl TransportEvents for Endpoint {
             Route::Begin => self.begin(core, incoming),
             Route::Reply(transmit) => {
                 drop(core);
-                inner.transports.send(0, transmit);
+                inner.send(0, transmit);
             }
             Route::Drop(why) => tracing::trace!(?why, remote = %incoming.flow.remote, "dropped"),
         }

@@ -60,7 +60,7 @@ impl Message {
     /// A response to `request`: every Via, From, To (with `to_tag` where it had none), Call-ID,
     /// CSeq, copied in this order (RFC 3261 §8.2.6.2), and on a 100 the Timestamp.
     /// Via carries what RFC 3581 §4 wants if [`Message::stamp_received`] was called on the request.
-    /// A header that the request lacks is lacking here too.
+    /// A header that the request lacks is lacking here too. An empty `reason` is the status's own.
     #[must_use]
     pub fn reply_to(
         request: &Self,
@@ -68,6 +68,11 @@ impl Message {
         reason: &str,
         to_tag: Option<&str>,
     ) -> Self {
+        let reason = if reason.is_empty() {
+            status.reason()
+        } else {
+            reason
+        };
         let mut reply = Self::response_of(status, reason, EXTRA);
         for slot in request.slots_of(&HeaderName::Via) {
             reply.copy_slot(request, slot);

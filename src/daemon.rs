@@ -1,0 +1,209 @@
+//! The daemon: transports, media plane, endpoint and HTTP of one configuration, wired together.
+
+use crate::admin::{self, Admin};
+use crate::calls::{Calls, Tap};
+use media_relay::MediaRelay;
+use policies::Compiled;
+use sbc_core::endpoint::{Endpoint, EndpointConfig};
+use sbc_core::net::Network;
+use sbc_core::ports::{MediaEvent, MediaEvents, PolicyEngine, SessionId};
+use sbc_core::transport::{BindError, Transports};
+use sbc_core::{Entropy, SystemClock};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::watch;
+
+/// Why a daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// An address of `observe`.
+    #[error(
+        "observe.{what}: cannot bind {address}: {source}; choose an address of this machine that is free"
+    )]
+    Http {
+        /// `api` or `metrics`.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The media plane.
+    #[error(transparent)]
+    Media(#[from] media_relay::StartError),
+    /// Randomness.
+    #[error("the operating system gives no randomness: {0}")]
+    Entropy(std::io::Error),
+}
+
+/// A running daemon.
+pub struct Daemon {
+    network: Arc<Network>,
+    endpoint: Endpoint,
+    media: Arc<MediaRelay>,
+    api: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+}
+
+/// The media plane is there before the endpoint that hears of it.
+#[derive(Default)]
+struct Later(OnceLock<Endpoint>);
+
+impl MediaEvents for Later {
+    fn on_media(&self, session: SessionId, event: MediaEvent) {
+        if let Some(endpoint) = self.0.get() {
+            endpoint.on_media(session, event);
+        }
+    }
+}
+
+impl Daemon {
+    /// Binds everything and begins to serve. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(compiled: Compiled) -> Result<Self, StartError> {
+        Self::start_tapped(compiled, None).await
+    }
+
+    pub(crate) async fn start_tapped(
+        compiled: Compiled,
+        tap: Option<Arc<dyn Tap>>,
+    ) -> Result<Self, StartError> {
+        raise_descriptors();
+        let mut network = Network::clone(&compiled.network);
+        let transports = Transports::bind(&mut network).await?;
+        let api = bind_http("api", compiled.config.observe.api.as_ref().map(|a| a.value)).await?;
+        let metrics = bind_http(
+            "metrics",
+            compiled.config.observe.metrics.as_ref().map(|a| a.value),
+        )
+        .await?;
+        let network = Arc::new(network);
+        let engine = compiled.engine.with_network(Arc::clone(&network));
+        let policy: Arc<dyn PolicyEngine> = Arc::new(engine);
+        let clock = SystemClock::start();
+        let later = Arc::new(Later::default());
+        let hears: Arc<dyn MediaEvents> = Arc::clone(&later) as _;
+        let media = Arc::new(MediaRelay::start(
+            media_relay::Config::default(),
+            Arc::new(clock),
+            hears,
+        )?);
+        let calls = Arc::new(Calls::new(compiled.config.log.private, tap));
+        let endpoint = Endpoint::start(EndpointConfig {
+            transports,
+            media: Arc::clone(&media) as _,
+            policy,
+            clock,
+            entropy: Entropy::from_os().map_err(StartError::Entropy)?,
+            observer: Arc::clone(&calls) as _,
+        });
+        // Set once, here.
+        let _first = later.0.set(endpoint.clone());
+        let stop = watch::Sender::new(false);
+        let admin = Admin {
+            calls,
+            media: Arc::clone(&media),
+            endpoint: endpoint.clone(),
+        };
+        let address = |l: &Option<tokio::net::TcpListener>| l.as_ref()?.local_addr().ok();
+        let daemon = Self {
+            network,
+            endpoint,
+            media,
+            api: address(&api),
+            metrics: address(&metrics),
+            stop,
+        };
+        if let Some(listener) = api {
+            let pages = admin::api(admin.clone());
+            tokio::spawn(admin::serve(listener, pages, daemon.stop.subscribe()));
+        }
+        if let Some(listener) = metrics {
+            tokio::spawn(admin::serve(
+                listener,
+                admin::metrics(admin),
+                daemon.stop.subscribe(),
+            ));
+        }
+        Ok(daemon)
+    }
+
+    /// Realms and listeners, with the ports that the system chose where the configuration said 0.
+    #[must_use]
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The media plane.
+    #[must_use]
+    pub fn media(&self) -> &MediaRelay {
+        &self.media
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api
+    }
+
+    /// Where the metrics page is.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// Stops listening and closes the media plane; what is queued is sent within a bound, files are
+    /// finished.
+    pub async fn shutdown(&self) {
+        self.stop.send_replace(true);
+        self.endpoint.shutdown().await;
+        let media = Arc::clone(&self.media);
+        // Joins threads; a panic in one of them was logged there.
+        let _joined = tokio::task::spawn_blocking(move || media.close()).await;
+    }
+}
+
+async fn bind_http(
+    what: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<Option<tokio::net::TcpListener>, StartError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    match admin::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(source) => Err(StartError::Http {
+            what,
+            address,
+            source,
+        }),
+    }
+}
+
+/// Each call with media takes four descriptors: the soft limit goes up to the hard one.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+}

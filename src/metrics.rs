@@ -1,0 +1,189 @@
+//! What is counted. Names are here and nowhere else.
+
+use media_relay::Totals;
+use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use sbc_core::b2bua::CallSummary;
+use sbc_core::ports::{RecorderState, RecorderStatus};
+
+const METADATA: Metadata<'static> = Metadata::new("sbc", Level::INFO, None);
+
+/// A gauge of the media plane: name, meaning, value.
+type MediaGauge = (&'static str, &'static str, fn(&Totals) -> u64);
+
+// Names and what they mean.
+const CALLS_STARTED: &str = "sbc_calls_started_total";
+const CALLS_ANSWERED: &str = "sbc_calls_answered_total";
+const CALLS_ENDED: &str = "sbc_calls_ended_total";
+const CALLS_LOST: &str = "sbc_calls_lost_total";
+const CALLS: &str = "sbc_calls";
+const RECORDINGS: &str = "sbc_siprec_sessions_total";
+const MEDIA: &[MediaGauge] = &[
+    (
+        "sbc_rtp_received_packets",
+        "RTP packets taken from peers",
+        |t| t.packets,
+    ),
+    (
+        "sbc_rtp_received_bytes",
+        "Their bytes with RTP headers",
+        |t| t.bytes,
+    ),
+    (
+        "sbc_rtcp_received_packets",
+        "RTCP packets taken from peers",
+        |t| t.rtcp_packets,
+    ),
+    (
+        "sbc_rtp_relayed_packets",
+        "RTP and RTCP packets sent on to the other side",
+        |t| t.relayed,
+    ),
+    (
+        "sbc_rtp_forked_packets",
+        "RTP packets sent to recorders",
+        |t| t.forked,
+    ),
+    (
+        "sbc_rtp_stray_packets",
+        "Packets of a source that is not the peer, dropped",
+        |t| t.strays,
+    ),
+    (
+        "sbc_rtp_malformed_packets",
+        "Neither RTP nor RTCP, dropped",
+        |t| t.malformed,
+    ),
+    (
+        "sbc_rtp_held_packets",
+        "RTP of a peer that was told not to send, dropped",
+        |t| t.held,
+    ),
+    (
+        "sbc_rtp_send_errors",
+        "Packets that the operating system did not take",
+        |t| t.send_errors,
+    ),
+    (
+        "sbc_record_dropped_packets",
+        "Packets a file lost to a slow disk",
+        |t| t.record_drops,
+    ),
+    ("sbc_media_sessions", "Media sessions that are open", |t| {
+        t.sessions
+    }),
+    (
+        "sbc_media_ports",
+        "Media ports (pairs of sockets) that are open",
+        |t| t.ports,
+    ),
+    (
+        "sbc_media_ports_quarantined",
+        "Port pairs in quarantine",
+        |t| t.ports_in_quarantine,
+    ),
+];
+
+/// The program's counters, not shared with any other daemon in the process.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    started: Counter,
+    answered: Counter,
+    lost: Counter,
+    calls: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        for (name, text) in [
+            (CALLS_STARTED, "Calls that began"),
+            (CALLS_ANSWERED, "Calls that were answered"),
+            (
+                CALLS_ENDED,
+                "Calls that ended, by the final status and by who ended them",
+            ),
+            (CALLS_LOST, "Calls that a fault of the program ended"),
+            (
+                RECORDINGS,
+                "Changes of recording sessions, by recorder and new state",
+            ),
+        ] {
+            recorder.describe_counter(name.into(), None::<Unit>, SharedString::const_str(text));
+        }
+        recorder.describe_gauge(CALLS.into(), None, "Calls there are now".into());
+        for (name, text, _) in MEDIA {
+            recorder.describe_gauge((*name).into(), None, SharedString::const_str(text));
+        }
+        let counter =
+            |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
+        Self {
+            started: counter(CALLS_STARTED),
+            answered: counter(CALLS_ANSWERED),
+            lost: counter(CALLS_LOST),
+            calls: recorder.register_gauge(&Key::from_static_name(CALLS), &METADATA),
+            handle: recorder.handle(),
+            recorder,
+        }
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.started.increment(1);
+        self.calls.increment(1.0);
+    }
+
+    pub(crate) fn call_answered(&self) {
+        self.answered.increment(1);
+    }
+
+    pub(crate) fn call_ended(&self, call: &CallSummary) {
+        self.calls.decrement(1.0);
+        let labels = vec![
+            Label::new("status", call.status.to_string()),
+            Label::new("by", format!("{:?}", call.ended_by).to_lowercase()),
+        ];
+        self.recorder
+            .register_counter(&Key::from_parts(CALLS_ENDED, labels), &METADATA)
+            .increment(1);
+    }
+
+    pub(crate) fn call_lost(&self) {
+        self.calls.decrement(1.0);
+        self.lost.increment(1);
+    }
+
+    /// The names of recorders and states are the configuration's and ours: the number of series is bounded.
+    pub(crate) fn recorder(&self, state: &RecorderState) {
+        let labels = vec![
+            Label::new("recorder", state.recorder.to_string()),
+            Label::new("state", status_name(state.status)),
+        ];
+        self.recorder
+            .register_counter(&Key::from_parts(RECORDINGS, labels), &METADATA)
+            .increment(1);
+    }
+
+    /// In the text format of Prometheus.
+    pub(crate) fn render(&self, media: &Totals) -> String {
+        for (name, _, value) in MEDIA {
+            let gauge = self
+                .recorder
+                .register_gauge(&Key::from_static_name(name), &METADATA);
+            #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
+            gauge.set(value(media) as f64);
+        }
+        self.handle.render()
+    }
+}
+
+/// As in metrics and in the API.
+pub(crate) const fn status_name(status: RecorderStatus) -> &'static str {
+    match status {
+        RecorderStatus::Connecting => "connecting",
+        RecorderStatus::Recording => "recording",
+        RecorderStatus::Failover => "failover",
+        RecorderStatus::Failed => "failed",
+        RecorderStatus::Stopped => "stopped",
+    }
+}

@@ -1,0 +1,45 @@
+//! From the names in a configuration to the crates that have what they mean.
+
+use sbc_core::ports::{
+    AppFactory, BuildError, ModuleFactory, Param, RecorderPlan, Registry, SideLegFactory,
+};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Everything this program was built with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Modules;
+
+impl Registry for Modules {
+    fn recorder(&self, plan: RecorderPlan) -> Result<Arc<dyn SideLegFactory>, BuildError> {
+        Ok(Arc::new(siprec::SiprecRecorder::new(plan)?))
+    }
+
+    fn recording_server(&self, dir: &Path) -> Result<Arc<dyn AppFactory>, BuildError> {
+        Ok(Arc::new(siprec::RecordingServer::new(dir)?))
+    }
+
+    fn app(&self, _name: &str) -> Option<Arc<dyn AppFactory>> {
+        None
+    }
+
+    fn app_names(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn module(
+        &self,
+        name: &str,
+        entry: &[(String, Param)],
+        shared: &[(String, Param)],
+    ) -> Result<Arc<dyn ModuleFactory>, BuildError> {
+        Err(BuildError {
+            key: None,
+            message: format!("{name} {entry:?} {shared:?}"),
+        })
+    }
+
+    fn module_names(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+}
