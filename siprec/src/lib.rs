@@ -6,7 +6,6 @@
 //! the server writes its small description files itself.
 
 mod client;
-mod description;
 pub mod limits;
 pub mod metadata;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Sdp;
 use super::session::{attribute, connection_address, values};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// `sendrecv`, `sendonly`, `recvonly`, `inactive` (RFC 8866 §6.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,16 @@ impl Direction {
         ]
         .into_iter()
         .find(|d| d.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The same as the other side writes it (RFC 3264 §6.1).
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly => Self::SendOnly,
+            same @ (Self::SendRecv | Self::Inactive) => same,
+        }
     }
 
     /// Whether who writes it sends.
@@ -202,6 +212,19 @@ impl<'a> MediaView<'a> {
         Some((port.parse().ok()?, connection_address(rest)))
     }
 
+    /// Where RTP and RTCP are wanted without `rtcp-mux`: what `a=rtcp:` says, else the next port.
+    /// Nothing where no address can be read, or no port is next.
+    #[must_use]
+    pub fn wanted_at(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let address = self.connection()?;
+        let (port, at) = match self.rtcp() {
+            Some((port, at)) => (port, at.unwrap_or(address)),
+            None => (self.port().checked_add(1)?, address),
+        };
+        let rtp = SocketAddr::new(address, self.port());
+        Some((rtp, SocketAddr::new(at, port)))
+    }
+
     /// `a=label:` (RFC 4574).
     #[must_use]
     pub fn label(&self) -> Option<&'a str> {
@@ -358,6 +381,9 @@ mod tests {
         assert_eq!(media.ptime_ms(), Some(20));
         assert_eq!(media.label(), Some("1"));
         assert_eq!(media.rtcp(), Some((53020, Some(ip("2001:db8::4")))));
+        let told = |text: &str| text.parse().unwrap();
+        let both = (told("192.0.2.1:49170"), told("[2001:db8::4]:53020"));
+        assert_eq!(media.wanted_at(), Some(both));
         assert!(media.rtcp_mux());
         let codecs = media.codecs();
         assert_eq!(codecs.len(), 2);
@@ -416,6 +442,20 @@ mod tests {
         assert!(!held(
             "c=IN IP4 192.0.2.1\nm=audio 4 RTP/AVP 0\na=recvonly\n"
         ));
+    }
+
+    #[test]
+    fn rtcp_is_wanted_at_the_next_port_unless_another_is_named() {
+        let wanted = |text: &str| {
+            let sdp = parse(&format!("c=IN IP4 192.0.2.1\nm=audio {text}"));
+            let both = sdp.media(0).wanted_at();
+            both.map(|(rtp, rtcp)| (rtp.port(), rtcp.to_string()))
+        };
+        let of = |rtp, rtcp: &str| Some((rtp, rtcp.to_owned()));
+        assert_eq!(wanted("4 RTP/AVP 0"), of(4, "192.0.2.1:5"));
+        assert_eq!(wanted("4 RTP/AVP 0\na=rtcp:9"), of(4, "192.0.2.1:9"));
+        assert_eq!(wanted("65535 RTP/AVP 0"), None);
+        assert_eq!(parse("m=audio 4 RTP/AVP 0").media(0).wanted_at(), None);
     }
 
     #[test]

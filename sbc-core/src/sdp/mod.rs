@@ -2,15 +2,17 @@
 //!
 //! [`Sdp`] is one text with an index of its lines; [`MediaView`] reads one media description out
 //! of it. Edits ([`keep_codecs`], [`rewrite()`]) write a new document in one pass and copy every
-//! line that they do not mean. Attribute names compare without case: a sender that writes
+//! line that they do not mean. [`describe()`] writes one of our own. Attribute names compare without case: a sender that writes
 //! `a=SendOnly` or `a=Candidate` means what everybody else means by it.
 
+mod describe;
 mod filter;
 mod hosts;
 mod media;
 mod rewrite;
 mod session;
 
+pub use describe::{Described, describe};
 pub use filter::keep_codecs;
 pub use media::{Codec, Direction, MediaView};
 pub use rewrite::{Origin, OurMedia, rewrite};

@@ -4,7 +4,6 @@ use super::offer::{Line, is_media};
 use sbc_core::ports::{Fork, Latch, Peer};
 use sbc_core::sdp::{Codec, Direction, MediaView, Sdp, SdpError};
 use sbc_core::sip::Message;
-use std::net::SocketAddr;
 
 /// Why an answer is of no use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -63,24 +62,19 @@ fn places(sdp: &Sdp, lines: &[Line]) -> Vec<Option<usize>> {
 }
 
 fn taken(line: &Line, media: MediaView<'_>) -> Option<Taken> {
-    let address = media.connection()?;
+    let (rtp, rtcp) = media.wanted_at()?;
     if media.port() == 0 || !media.is_rtp() || !media.kind().eq_ignore_ascii_case(&line.stream.kind)
     {
         return None;
     }
-    if address.is_ipv4() != line.port.rtp.is_ipv4() {
+    if rtp.is_ipv4() != line.port.rtp.is_ipv4() {
         return None;
     }
-    let rtp = SocketAddr::new(address, media.port());
-    let rtcp = match media.rtcp() {
-        Some((port, at)) => SocketAddr::new(at.unwrap_or(address), port),
-        None => SocketAddr::new(address, media.port().checked_add(1)?),
-    };
     let codecs = media.codecs();
     if payload_types(&line.offered, &codecs).is_empty() {
         return None;
     }
-    let held = address.is_unspecified();
+    let held = rtp.ip().is_unspecified();
     Some(Taken {
         peer: Peer {
             rtp,

@@ -2,14 +2,13 @@
 //! `sendonly` m-line and label for each stream of the call, and a complete metadata document beside
 //! it.
 
-use crate::description::{self, MediaLine};
 use crate::metadata::{
     self, DataMode, Id, NameId, Participant, ParticipantSession, ParticipantStream, Recording,
     Session, SessionRecording, Stream, Times,
 };
 use bytes::Bytes;
 use sbc_core::ports::{CallView, MediaPort, SideCx, SideDial, StreamView};
-use sbc_core::sdp::{Codec, Direction, Origin};
+use sbc_core::sdp::{Codec, Described, Direction, Origin, describe};
 use sbc_core::sip::{HeaderName, MultipartWriter, Uri};
 use sbc_core::{Entropy, Now};
 
@@ -163,10 +162,10 @@ impl Story {
         let lines: Vec<_> = self
             .lines
             .iter()
-            .map(|line| MediaLine::Open {
+            .map(|line| Described::Open {
                 kind: &line.stream.kind,
                 protocol: "RTP/AVP",
-                port: line.port,
+                rtp: line.port.rtp,
                 codecs: &line.offered,
                 ptime_ms: line.stream.ptime_ms,
                 label: Some(&line.label),
@@ -177,7 +176,7 @@ impl Story {
                 },
             })
             .collect();
-        description::write(&self.origin, &lines)
+        describe(&self.origin, &lines).to_bytes()
     }
 
     /// Everything there is to say at present (RFC 7865 §5.1.2: `complete`).

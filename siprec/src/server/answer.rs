@@ -10,10 +10,8 @@
 //! Known are PCMU, PCMA and telephone-event at 8000 Hz; answered in the order of the offer. A label
 //! is echoed: there are clients that need it.
 
-use crate::description::MediaLine;
 use sbc_core::ports::{Latch, MediaPort, Peer, RecordCodec};
-use sbc_core::sdp::{Codec, Direction, MediaView};
-use std::net::SocketAddr;
+use sbc_core::sdp::{Codec, Described, Direction, MediaView};
 
 /// An m-line that can be recorded.
 #[derive(Debug)]
@@ -45,16 +43,12 @@ pub(super) fn wanted(media: MediaView<'_>, fixed: Option<&[(u8, RecordCodec)]>) 
     if !codecs.iter().any(speech) {
         return None;
     }
-    let address = media.connection()?;
-    let (rtcp_port, rtcp_address) = match media.rtcp() {
-        Some((port, at)) => (port, at.unwrap_or(address)),
-        None => (media.port().checked_add(1)?, address),
-    };
+    let (rtp, rtcp) = media.wanted_at()?;
     Some(Wanted {
         codecs,
         peer: Peer {
-            rtp: SocketAddr::new(address, media.port()),
-            rtcp: SocketAddr::new(rtcp_address, rtcp_port),
+            rtp,
+            rtcp,
             latch: Latch::Once,
             send: false,
             receive: direction(media) == Direction::RecvOnly,
@@ -110,18 +104,18 @@ pub(super) fn payload_types(answered: &[Codec]) -> Vec<(u8, RecordCodec)> {
 pub(super) fn line<'a>(
     media: MediaView<'a>,
     open: Option<(MediaPort, &'a [Codec])>,
-) -> MediaLine<'a> {
+) -> Described<'a> {
     match open {
-        Some((port, codecs)) => MediaLine::Open {
+        Some((port, codecs)) => Described::Open {
             kind: media.kind(),
             protocol: media.protocol(),
-            port,
+            rtp: port.rtp,
             codecs,
             ptime_ms: None,
             label: media.label(),
             direction: direction(media),
         },
-        None => MediaLine::Closed {
+        None => Described::Closed {
             kind: media.kind(),
             protocol: media.protocol(),
             formats: media.formats().collect(),

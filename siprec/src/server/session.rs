@@ -4,9 +4,9 @@ use super::answer::{self, Wanted};
 use super::app::Refusal;
 use super::intake::Intake;
 use super::store::{Dialog, Folder, Gap, MetadataEntry, Progress, Sheet, StreamEntry};
-use crate::{description, limits, metadata};
+use crate::{limits, metadata};
 use sbc_core::ports::{AppCommand, AppCx, MediaCmd, MediaPort, Peer, PortId, Record, RecordCodec};
-use sbc_core::sdp::{Codec, Origin, Sdp};
+use sbc_core::sdp::{Codec, Origin, Sdp, describe};
 use sbc_core::sip::{Disposition, Message, Part};
 use sbc_core::{Now, UnixMillis};
 use std::collections::BTreeMap;
@@ -166,9 +166,9 @@ impl Session {
                 answer::line(offer.media(index), open)
             })
             .collect();
-        if description::write(&self.origin, &lines) != self.description {
+        if describe(&self.origin, &lines).to_bytes() != self.description {
             self.origin.version += 1;
-            self.description = description::write(&self.origin, &lines);
+            self.description = describe(&self.origin, &lines).to_bytes();
         }
     }
 
