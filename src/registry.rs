@@ -19,8 +19,8 @@ impl Registry for Modules {
         Ok(Arc::new(siprec::RecordingServer::new(dir)?))
     }
 
-    fn app(&self, _name: &str) -> Option<Arc<dyn AppFactory>> {
-        None
+    fn app(&self, name: &str) -> Option<Arc<dyn AppFactory>> {
+        apps::build(name)
     }
 
     fn app_names(&self) -> Vec<&'static str> {
