@@ -40,7 +40,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the daemon in the foreground; logs to stderr, prints `sbc ready` when every listener is bound.
+    /// Runs the daemon in the foreground; logs to stderr, prints `sbc ready` when every listener is
+    /// bound.
     Run(ConfigFile),
     /// Checks a configuration: everything that `run` does except binding; shows all errors at once.
     Check(CheckArgs),

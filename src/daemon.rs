@@ -20,9 +20,7 @@ pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// An address of `observe`.
-    #[error(
-        "observe.{what}: cannot bind {address}: {source}; choose an address of this machine that is free"
-    )]
+    #[error("observe.{what}: cannot bind {address}: {source}; choose an address that is free here")]
     Http {
         /// `api` or `metrics`.
         what: &'static str,

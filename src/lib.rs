@@ -1,7 +1,8 @@
-//! Session Border Controller and B2BUA with SIPREC recording: the daemon that puts the crates together.
+//! Session Border Controller and B2BUA with SIPREC recording: the daemon that puts the crates
+//! together.
 //!
-//! The one crate that knows all others by name. [`run_cli`] is the program; [`Daemon`] is what it runs, and
-//! what tests run in process.
+//! The one crate that knows all others by name. [`run_cli`] is the program; [`Daemon`] is what it
+//! runs, and what tests run in process.
 
 mod admin;
 mod calls;

@@ -153,7 +153,8 @@ impl Metrics {
         self.lost.increment(1);
     }
 
-    /// The names of recorders and states are the configuration's and ours: the number of series is bounded.
+    /// The names of recorders and states are the configuration's and ours: the number of series is
+    /// bounded.
     pub(crate) fn recorder(&self, state: &RecorderState) {
         let labels = vec![
             Label::new("recorder", state.recorder.to_string()),

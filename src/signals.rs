@@ -9,8 +9,8 @@ use tokio::time::timeout;
 /// How long BYEs of the calls that drain cut off may wait for their answers.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `grace`, the rest
-/// get BYE. A second signal ends at once.
+/// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `grace`, the
+/// rest get BYE. A second signal ends at once.
 pub(crate) async fn until_ended(daemon: &Daemon, grace: Duration) {
     let Ok(mut signals) = Signals::install() else {
         tracing::error!("signals cannot be caught; ending");
@@ -63,7 +63,7 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: reload is not in this version; restart to change policy");
+                    tracing::warn!("SIGHUP: reload is not in this version; restart to change it");
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! HTTP: the API and the metrics page. Each on its own address, loopback unless configured otherwise.
+//! HTTP: the API and the metrics page. Each on its own address, loopback unless configured
+//! otherwise.
 
 mod views;
 

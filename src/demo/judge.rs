@@ -90,7 +90,8 @@ fn file(
     })
 }
 
-/// The mean share of a tone over windows of 100 ms: a gap of a lost packet shifts the phase behind it.
+/// The mean share of a tone over windows of 100 ms: a gap of a lost packet shifts the phase behind
+/// it.
 #[expect(clippy::cast_precision_loss, reason = "a few windows")]
 fn windows(samples: &[i16], frequency: f64) -> f64 {
     let shares: Vec<f64> = samples

@@ -1,9 +1,9 @@
 //! `sbc demo`: the main job, on loopback, with nothing prepared.
 //!
-//! In one process and over real sockets: an SBC, a recording server, a recorder that refuses connections,
-//! a caller and a callee. Every SIP port is chosen by the system. The call is set up and recorded, both
-//! sides send a tone of their own once the recorder took the call, the caller hangs up; then the files are
-//! looked at.
+//! In one process and over real sockets: an SBC, a recording server, a recorder that refuses
+//! connections, a caller and a callee. Every SIP port is chosen by the system. The call is set up
+//! and recorded, both sides send a tone of their own once the recorder took the call, the caller
+//! hangs up; then the files are looked at.
 
 mod judge;
 mod ladder;
@@ -159,7 +159,8 @@ impl Stage {
         let srs = start(
             "demo recording server",
             &format!(
-                "version: 1\nsrs: {{ listen: \"127.0.0.1:0\", dir: {quoted}, ports: 31000-31999 }}\n"
+                "version: 1\n\
+                 srs: {{ listen: \"127.0.0.1:0\", dir: {quoted}, ports: 31000-31999 }}\n"
             ),
             None,
         )

@@ -312,7 +312,8 @@ impl Callee {
         self.0.address()
     }
 
-    /// Rings, answers, talks when told to, and returns after the BYE with what it heard, in packets.
+    /// Rings, answers, talks when told to, and returns after the BYE with what it heard, in
+    /// packets.
     pub(super) async fn take_a_call(
         self,
         mut may_talk: watch::Receiver<bool>,

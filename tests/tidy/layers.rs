@@ -12,7 +12,7 @@ use crate::none;
 use crate::tree::{File, rust};
 use std::collections::BTreeMap;
 
-/// From the wire upwards; transport is last because its I/O drives all the others.
+/// From the wire upwards; the endpoint is last because it drives all the others (decision 008).
 const LAYERS: [&str; 10] = [
     "sip",
     "sdp",
@@ -22,8 +22,8 @@ const LAYERS: [&str; 10] = [
     "ua",
     "registrar",
     "b2bua",
-    "endpoint",
     "transport",
+    "endpoint",
 ];
 
 /// What every layer may name, and what each of these may name itself.
@@ -282,7 +282,7 @@ fn a_lower_layer_that_names_a_higher_one_is_found() {
     assert_eq!(refused, ["b2bua", "b2bua::plan", "endpoint"]);
     assert!(may_name("ports", "b2bua::plan") && !may_name("ports", "b2bua"));
     assert!(may_name("sip", "transport::flow") && !may_name("sip", "transport"));
-    assert!(may_name("transport", "endpoint") && !may_name("endpoint", "transport"));
+    assert!(may_name("endpoint", "transport") && !may_name("transport", "endpoint"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Finds the names in an expression.
 //!
-//! minijinja can tell the variables of an expression, but not those of every construct (not those of
-//! `x[1:2]`). A name that is overlooked would be empty at call time instead of an error at load: so
-//! the names are found here, by tokens, and each becomes a variable of its own.
+//! minijinja can tell the variables of an expression, but not those of every construct (not those
+//! of `x[1:2]`). A name that is overlooked would be empty at call time instead of an error at load:
+//! so the names are found here, by tokens, and each becomes a variable of its own.
 
 use super::{FILTERS, TESTS, TemplateError};
 use crate::facts::Field;

@@ -1,5 +1,6 @@
-//! A call: an arena of legs, the role each plays, and the phase they are in. This file holds the parts
-//! and passes inputs on; what happens in each flow is in `setup`, `teardown`, `recording` and `app`.
+//! A call: an arena of legs, the role each plays, and the phase they are in. This file holds the
+//! parts and passes inputs on; what happens in each flow is in `setup`, `teardown`, `recording` and
+//! `app`.
 //!
 //! | phase | input | next phase | outputs | where |
 //! |---|---|---|---|---|
@@ -119,8 +120,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call begins with an INVITE that has no defects; `local_tag` is the tag that the endpoint has
-    /// claimed for it, `id` its name in the API. Nothing: the INVITE cannot begin a dialog.
+    /// A call begins with an INVITE that has no defects; `local_tag` is the tag that the endpoint
+    /// has claimed for it, `id` its name in the API. Nothing: the INVITE cannot begin a dialog.
     #[must_use]
     pub fn begin(
         cx: &mut Cx<'_>,
@@ -228,8 +229,8 @@ impl Call {
         self.with_leg(cx, id, |leg, cx| leg.on_message(cx, incoming));
     }
 
-    /// The leg that a message belongs to: by Call-ID and our tag; without a tag of ours it can only be
-    /// the caller's (an INVITE again, or its CANCEL).
+    /// The leg that a message belongs to: by Call-ID and our tag; without a tag of ours it can only
+    /// be the caller's (an INVITE again, or its CANCEL).
     fn leg_of(&self, message: &Message) -> Option<LegId> {
         let call_id = message.call_id()?;
         let tag = if message.is_request() {

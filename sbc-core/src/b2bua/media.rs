@@ -84,7 +84,8 @@ impl CallMedia {
         self.latch = latch;
     }
 
-    /// The side that the next offer goes to. Ports of a former target on another side are given back.
+    /// The side that the next offer goes to. Ports of a former target on another side are given
+    /// back.
     pub(super) fn set_target(&mut self, realm_b: RealmId, commands: &mut Vec<MediaCmd>) {
         if realm_b == self.realm_b {
             return;
@@ -132,8 +133,8 @@ impl CallMedia {
         Ok(rewrite(&offer, &self.origin(cx, to, 0, &addresses), &ours).to_bytes())
     }
 
-    /// The answer of `from`, as it is passed to the side that offered. `version` tells answers apart that
-    /// early dialogs of a forked call gave.
+    /// The answer of `from`, as it is passed to the side that offered. `version` tells answers
+    /// apart that early dialogs of a forked call gave.
     pub(super) fn answer(
         &mut self,
         cx: &mut Cx<'_>,

@@ -170,7 +170,8 @@ impl Call {
         }
     }
 
-    /// Requests of a recorder: it may not change the session yet (RFC 3261 §14.2), but is kept alive.
+    /// Requests of a recorder: it may not change the session yet (RFC 3261 §14.2), but is kept
+    /// alive.
     fn answer_recorder(
         &mut self,
         cx: &mut Cx<'_>,
@@ -290,8 +291,8 @@ impl Call {
     }
 }
 
-/// A recorder goes by TCP unless its URI says otherwise: a recording INVITE is larger than what UDP should
-/// carry (RFC 3261 §18.1.1).
+/// A recorder goes by TCP unless its URI says otherwise: a recording INVITE is larger than what UDP
+/// should carry (RFC 3261 §18.1.1).
 fn recorder_target(uri: &Uri) -> Option<Target> {
     let transport = match uri.param("transport") {
         Some(name) => Transport::from_param(name)?,

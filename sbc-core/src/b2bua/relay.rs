@@ -1,4 +1,5 @@
-//! Which headers cross from one side to the other. `docs/configuration/headers.md` is this list in words.
+//! Which headers cross from one side to the other. `docs/configuration/headers.md` is this list in
+//! words.
 
 use crate::net::Trust;
 use crate::sip::{HeaderName, Message};
@@ -25,9 +26,10 @@ pub(super) fn cross(message: &Message, draft: &mut Message, border: Border) {
     }
 }
 
-/// Whether a header crosses. Anything that is not named here stays on its side: it belongs to the dialog,
-/// the transaction, the transport or the body; or it is negotiated with us (Allow, Supported, Require,
-/// Session-Expires, Replaces and kin); or it names a host or its software (User-Agent, Server, Warning).
+/// Whether a header crosses. Anything that is not named here stays on its side: it belongs to the
+/// dialog, the transaction, the transport or the body; or it is negotiated with us (Allow,
+/// Supported, Require, Session-Expires, Replaces and kin); or it names a host or its software
+/// (User-Agent, Server, Warning).
 const fn crosses(name: &HeaderName, border: Border) -> bool {
     match name {
         // Between caller and callee.

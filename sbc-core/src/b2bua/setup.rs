@@ -85,8 +85,8 @@ impl Call {
         }
     }
 
-    /// Calls target number `target`; where there is none left, refuses the caller with what the last
-    /// one said.
+    /// Calls target number `target`; where there is none left, refuses the caller with what the
+    /// last one said.
     fn dial(
         &mut self,
         cx: &mut Cx<'_>,
@@ -153,7 +153,8 @@ impl Call {
         self.take_outputs(id, outputs);
     }
 
-    /// What the outgoing INVITE says apart from its dialog: From, To, headers that cross, rules, body.
+    /// What the outgoing INVITE says apart from its dialog: From, To, headers that cross, rules,
+    /// body.
     fn draft(
         &mut self,
         cx: &mut Cx<'_>,
@@ -444,7 +445,8 @@ impl Call {
         draft
     }
 
-    /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261 §12.1).
+    /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261
+    /// §12.1).
     fn caller_tag(&mut self, cx: &mut Cx<'_>, early: usize) -> Box<str> {
         let Some(caller) = self.legs.first_mut() else {
             return "".into();
@@ -554,8 +556,8 @@ impl Call {
         self.end(cx, by, &why);
     }
 
-    /// In-dialog requests that are not built yet are refused by the code the RFC has for it: a re-INVITE
-    /// keeps its session (RFC 3261 §14.2), other methods are not allowed (§8.2.1).
+    /// In-dialog requests that are not built yet are refused by the code the RFC has for it: a
+    /// re-INVITE keeps its session (RFC 3261 §14.2), other methods are not allowed (§8.2.1).
     pub(super) fn refuse_in_dialog(
         &mut self,
         cx: &mut Cx<'_>,

@@ -160,7 +160,8 @@ impl EndpointCore {
         Route::Reply(transmit(*flow, request, &reply))
     }
 
-    /// A refusal without state, as 503 with Retry-After where the box takes no more; nothing for an ACK.
+    /// A refusal without state, as 503 with Retry-After where the box takes no more; nothing for an
+    /// ACK.
     #[must_use]
     pub fn refuse(
         &self,

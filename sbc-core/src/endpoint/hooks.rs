@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How long one module may take to decide.
 pub const HOOK_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Asks each module in order; the first refusal counts, effects add up. A module that does not decide in
-/// time refuses the call with 503: what must be asked is not skipped.
+/// Asks each module in order; the first refusal counts, effects add up. A module that does not
+/// decide in time refuses the call with 503: what must be asked is not skipped.
 pub async fn run_start_hooks(hooks: &mut [Box<dyn CallHooks>], invite: &Message) -> Verdict {
     let mut effects: Vec<Effect> = Vec::new();
     for hook in hooks {

@@ -1,6 +1,6 @@
-//! What finished transactions leave behind: for 32 seconds at most, somebody may still repeat a request
-//! or a response to them (Timers D, J, K, L, M). One table for the whole endpoint; no task and no timer
-//! of its own: it is swept when something is added.
+//! What finished transactions leave behind: for 32 seconds at most, somebody may still repeat a
+//! request or a response to them (Timers D, J, K, L, M). One table for the whole endpoint; no task
+//! and no timer of its own: it is swept when something is added.
 
 use crate::sip::{Message, Method};
 use crate::time::Instant;

@@ -1,4 +1,5 @@
-//! The endpoint: finds the owner of each message, runs calls as tasks, and answers what nobody owns.
+//! The endpoint: finds the owner of each message, runs calls as tasks, and answers what nobody
+//! owns.
 
 mod core;
 mod driver;

@@ -5,12 +5,12 @@ use crate::transport::{Flow, Transmit};
 use crate::ua::ALLOW;
 use std::hash::{BuildHasher, RandomState};
 
-/// Option tags that a Require of an INVITE may name: the recording server knows it, and no other core
-/// answers 420 to it (RFC 7866 §6.1.1).
+/// Option tags that a Require of an INVITE may name: the recording server knows it, and no other
+/// core answers 420 to it (RFC 7866 §6.1.1).
 const EXTENSIONS: &[&str] = &["siprec"];
 
-/// Makes the answers. The To tag is a keyed hash of the request, so that a repeated request gets the same
-/// one (§8.2.7).
+/// Makes the answers. The To tag is a keyed hash of the request, so that a repeated request gets
+/// the same one (§8.2.7).
 #[derive(Debug, Default)]
 pub(super) struct Stateless {
     key: RandomState,
@@ -71,8 +71,8 @@ impl Stateless {
         Verdict::Reply(Box::new(self.answer(request, status, "", headers)))
     }
 
-    /// A refusal of a request with defects; nothing for what cannot be answered: an ACK, or a request whose
-    /// topmost Via cannot be read.
+    /// A refusal of a request with defects; nothing for what cannot be answered: an ACK, or a
+    /// request whose topmost Via cannot be read.
     pub(super) fn refuse_defects(&self, request: &Message) -> Option<Message> {
         let first = request.defects().first()?;
         if request.method() == Some(&Method::Ack) {

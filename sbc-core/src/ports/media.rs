@@ -67,17 +67,19 @@ pub struct Peer {
     pub rtcp: SocketAddr,
     /// How its source is learned.
     pub latch: Latch,
-    /// Whether packets are sent to it (it did not say `sendonly` or `inactive`, and its port is not 0).
+    /// Whether packets are sent to it (it did not say `sendonly` or `inactive`, and its port is not
+    /// 0).
     pub send: bool,
     /// Whether its packets are taken.
     pub receive: bool,
 }
 
-/// A copy of a stream for a recorder. The fork is an RTP endpoint of its own (RFC 7866 §8.2): own SSRC,
-/// own sequence numbers, own RTCP sender reports; nothing of it comes back to the call.
+/// A copy of a stream for a recorder. The fork is an RTP endpoint of its own (RFC 7866 §8.2): own
+/// SSRC, own sequence numbers, own RTCP sender reports; nothing of it comes back to the call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fork {
-    /// Payload types: as they arrive, and as the recorder's answer numbers them. Others are not sent.
+    /// Payload types: as they arrive, and as the recorder's answer numbers them. Others are not
+    /// sent.
     pub payload_types: Vec<(u8, u8)>,
     /// RTP clock rate in hertz, for sender reports.
     pub clock_rate: u32,
@@ -116,8 +118,8 @@ pub enum MediaCmd {
     Relay(PortId, PortId),
     /// No longer.
     Unrelay(PortId, PortId),
-    /// RTP that arrives at the first is copied out of the second. Again: changes the fork's payload types,
-    /// SSRC and sequence numbers go on.
+    /// RTP that arrives at the first is copied out of the second. Again: changes the fork's payload
+    /// types, SSRC and sequence numbers go on.
     Fork(PortId, PortId, Fork),
     /// No longer.
     Unfork(PortId, PortId),
@@ -147,7 +149,8 @@ pub struct PortStats {
     pub received_bytes: u64,
     /// RTP packets sent to the peer.
     pub sent: u64,
-    /// Missing in the peer's sequence numbers (RFC 3550 §A.3: expected less received, never below 0).
+    /// Missing in the peer's sequence numbers (RFC 3550 §A.3: expected less received, never below
+    /// 0).
     pub lost: u64,
     /// From another source than the latched one; dropped.
     pub strays: u64,
@@ -169,8 +172,8 @@ pub trait MediaPlane: Send + Sync {
     /// See [`MediaError`].
     fn reserve(&self, session: SessionId, at: &MediaAddress) -> Result<MediaPort, MediaError>;
 
-    /// Hands commands to the session's worker. A session begins with its first `reserve`; commands to
-    /// one that is closed do nothing.
+    /// Hands commands to the session's worker. A session begins with its first `reserve`; commands
+    /// to one that is closed do nothing.
     fn command(&self, session: SessionId, commands: Vec<MediaCmd>);
 
     /// The counters of a session's ports, empty for one that is closed.

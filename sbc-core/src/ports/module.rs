@@ -37,8 +37,8 @@ pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
 /// One module at work in one call. Each method has a default that does nothing.
 pub trait CallHooks: Send + fmt::Debug {
-    /// The INVITE arrived, nothing else has happened; 100 is sent. May take its time: the driver has a
-    /// deadline, and a CANCEL is obeyed meanwhile.
+    /// The INVITE arrived, nothing else has happened; 100 is sent. May take its time: the driver
+    /// has a deadline, and a CANCEL is obeyed meanwhile.
     fn on_start<'a>(&'a mut self, _invite: &'a Message) -> HookFuture<'a> {
         Box::pin(std::future::ready(Verdict::Continue(Vec::new())))
     }

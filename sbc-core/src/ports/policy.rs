@@ -36,7 +36,8 @@ pub struct RuleFacts<'a> {
 
 /// Header rules of a profile, compiled.
 pub trait MessageRules: Send + Sync + fmt::Debug {
-    /// Changes a message that is about to leave. Its dialog and transaction headers are not there yet:
-    /// From and To stand without tags, and keep what the rules make of them for the whole dialog.
+    /// Changes a message that is about to leave. Its dialog and transaction headers are not there
+    /// yet: From and To stand without tags, and keep what the rules make of them for the whole
+    /// dialog.
     fn apply(&self, facts: &RuleFacts<'_>, message: &mut Message);
 }

@@ -1,4 +1,5 @@
-//! From names in a configuration to what they mean. The root crate, which knows every crate, fills it.
+//! From names in a configuration to what they mean. The root crate, which knows every crate, fills
+//! it.
 
 use crate::ports::{AppFactory, ModuleFactory, RecorderPlan, SideLegFactory};
 use std::path::Path;
@@ -66,8 +67,8 @@ pub trait Registry {
     /// The names of all apps.
     fn app_names(&self) -> Vec<&'static str>;
 
-    /// A call-control module by name: `entry` holds the parameters of its place in the profile (without
-    /// `use`), `shared` those of its section under `control`.
+    /// A call-control module by name: `entry` holds the parameters of its place in the profile
+    /// (without `use`), `shared` those of its section under `control`.
     ///
     /// # Errors
     /// A parameter that it does not know, or a wrong value.

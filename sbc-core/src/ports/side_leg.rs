@@ -43,7 +43,8 @@ pub trait SideLegFactory: Send + Sync + fmt::Debug {
 /// A person (or machine) in the call.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Participant {
-    /// Address of record, without display name and parameters of the dialog: `sip:alice@example.com`.
+    /// Address of record, without display name and parameters of the dialog:
+    /// `sip:alice@example.com`.
     pub aor: Box<str>,
     /// Display name, empty where none.
     pub name: Box<str>,
@@ -60,7 +61,8 @@ pub struct StreamView {
     pub to: usize,
     /// `audio`, `video`.
     pub kind: Box<str>,
-    /// What the speaker may send, the codec in use first: the codecs that the listener's side accepted.
+    /// What the speaker may send, the codec in use first: the codecs that the listener's side
+    /// accepted.
     pub codecs: Vec<Codec>,
     /// `ptime` in milliseconds, where negotiated.
     pub ptime_ms: Option<u32>,

@@ -1,9 +1,9 @@
 //! SDP as a document of ordered lines (RFC 8866): what is not understood survives byte for byte.
 //!
-//! [`Sdp`] is one text with an index of its lines; [`MediaView`] reads one media description out
-//! of it. Edits ([`keep_codecs`], [`rewrite()`]) write a new document in one pass and copy every
-//! line that they do not mean. [`describe()`] writes one of our own. Attribute names compare without case: a sender that writes
-//! `a=SendOnly` or `a=Candidate` means what everybody else means by it.
+//! [`Sdp`] is one text with an index of its lines; [`MediaView`] reads one media description out of
+//! it. Edits ([`keep_codecs`], [`rewrite()`]) write a new document in one pass and copy every line
+//! that they do not mean. [`describe()`] writes one of our own. Attribute names compare without
+//! case: a sender that writes `a=SendOnly` or `a=Candidate` means what everybody else means by it.
 
 mod describe;
 mod filter;

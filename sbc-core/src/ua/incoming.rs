@@ -80,8 +80,8 @@ pub struct Reply<'a> {
 }
 
 impl Leg {
-    /// Takes an INVITE that begins a dialog, and sends 100 (RFC 3261 §13.3.1, §8.2.6.1). Nothing: it has no
-    /// readable From, To, Call-ID or CSeq.
+    /// Takes an INVITE that begins a dialog, and sends 100 (RFC 3261 §13.3.1, §8.2.6.1). Nothing:
+    /// it has no readable From, To, Call-ID or CSeq.
     #[must_use]
     pub fn accept(
         cx: &mut LegCx<'_>,

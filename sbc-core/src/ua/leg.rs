@@ -254,8 +254,8 @@ impl Leg {
         self.absorb(cx, out);
     }
 
-    /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. `reason` is the value
-    /// of a Reason header (RFC 3326) where one is to be told.
+    /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. `reason` is the
+    /// value of a Reason header (RFC 3326) where one is to be told.
     pub fn hang_up(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
         match &mut self.state {
             State::Resolving(_) => self.state = State::Ended,

@@ -49,7 +49,8 @@ pub(super) struct Resolving {
 pub(super) struct Calling {
     pub(super) invite: TxId,
     request: Box<Message>,
-    /// Further addresses of the target, tried where the one before cannot be reached (RFC 3263 §4.3).
+    /// Further addresses of the target, tried where the one before cannot be reached (RFC 3263
+    /// §4.3).
     others: Vec<IpAddr>,
     dial: Dial,
     /// Each early dialog by the peer's tag.
@@ -304,7 +305,8 @@ impl Leg {
         });
     }
 
-    /// A 2xx to an INVITE that is answered already: the same again, or from another branch of a fork.
+    /// A 2xx to an INVITE that is answered already: the same again, or from another branch of a
+    /// fork.
     pub(super) fn on_further_success(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
         let Outcome::Response(response) = outcome else {
             return;
@@ -413,8 +415,8 @@ impl Leg {
 }
 
 impl Calling {
-    /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is due.
-    /// Nothing: one early dialog too many.
+    /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is
+    /// due. Nothing: one early dialog too many.
     fn note_session(&mut self, response: &Message) -> Option<(usize, Option<Bytes>)> {
         let tag = response.to_tag();
         let index = match self.early.iter().position(|e| e.tag.as_deref() == tag) {
@@ -448,8 +450,8 @@ impl Calling {
     }
 }
 
-/// RFC 3261 §9.1: one Via, equal to that of the INVITE; its Request-URI, Call-ID, To, From, number of CSeq
-/// and Route.
+/// RFC 3261 §9.1: one Via, equal to that of the INVITE; its Request-URI, Call-ID, To, From, number
+/// of CSeq and Route.
 fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
     let mut cancel = Message::request(Method::Cancel, invite.request_uri());
     for line in invite.headers() {

@@ -63,7 +63,8 @@ fn literal(uri: &Uri) -> Option<IpAddr> {
     }
 }
 
-/// Whether `told` is an address that cannot be reached from where `seen` is: private told by public.
+/// Whether `told` is an address that cannot be reached from where `seen` is: private told by
+/// public.
 fn hidden(told: IpAddr, seen: IpAddr) -> bool {
     is_private(told) && !is_private(seen)
 }
