@@ -2,8 +2,8 @@
 //!
 //! Lines go through a bounded queue and reach the file by one `write` each, in append mode, so
 //! that a reader finds whole lines and several processes may write to it. Nobody waits: a line that
-//! finds the queue full, or the disk, is lost, counted and complained about. A file that was renamed
-//! is left within a second after, and a new one begun under its path; one that was cut is simply
+//! finds the queue full, or the disk, is lost, counted and complained about. A file that was
+//! renamed is left within a second, and a new one begun under its path; one that was cut is
 //! written on.
 
 use crate::limits;
@@ -154,7 +154,7 @@ impl<C: Clock> Journal<C> {
         }
     }
 
-    /// Opens the path again where it leads elsewhere by now. Where that fails, the old file goes on.
+    /// Opens the path again where it leads elsewhere by now; the old file goes on where that fails.
     fn follow_path(&mut self) {
         let same = |there: &Metadata| {
             let ours = self.file.out.metadata();
