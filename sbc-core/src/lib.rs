@@ -8,6 +8,8 @@ pub mod net;
 pub mod ports;
 pub mod sdp;
 pub mod sip;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod transaction;
 pub mod transport;
 pub mod ua;

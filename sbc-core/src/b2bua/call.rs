@@ -221,6 +221,31 @@ impl Call {
         &self.summary
     }
 
+    /// The phase, and the state of the leg that an input is for: for the simulator's table of what was
+    /// reached.
+    #[cfg(feature = "testing")]
+    pub(crate) fn states_before(&self, input: &Input) -> (&'static str, Option<&'static str>) {
+        let phase = match &self.phase {
+            Phase::Admitting(_) => "Admitting",
+            Phase::Dialing(_) => "Dialing",
+            Phase::Connected(_) => "Connected",
+            Phase::Serving(_) => "Serving",
+            Phase::Ending => "Ending",
+        };
+        let id = match input {
+            Input::Message(incoming) => self.leg_of(&incoming.message),
+            Input::Resolved(resolved) => Some(resolved.0),
+            Input::Timeout => {
+                let due =
+                    |seat: &&Seat| (seat.leg.poll_timeout().is_none(), seat.leg.poll_timeout());
+                self.legs.iter().min_by_key(due).map(|seat| seat.id)
+            }
+            _ => None,
+        };
+        let seat = self.legs.iter().find(|seat| Some(seat.id) == id);
+        (phase, seat.map(|seat| seat.leg.state_name()))
+    }
+
     fn on_message(&mut self, cx: &mut Cx<'_>, incoming: Box<Incoming>) {
         let Some(id) = self.leg_of(&incoming.message) else {
             tracing::debug!("a message of this call belongs to none of its legs; dropped");

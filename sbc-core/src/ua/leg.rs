@@ -148,6 +148,21 @@ impl Leg {
         matches!(self.state, State::Ended | State::Closing { .. })
     }
 
+    /// The name of its state.
+    #[cfg(feature = "testing")]
+    pub(crate) fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Resolving(_) => "Resolving",
+            State::Calling(_) => "Calling",
+            State::Answered(_) => "Answered",
+            State::Incoming(_) => "Incoming",
+            State::Unconfirmed(_) => "Unconfirmed",
+            State::Confirmed => "Confirmed",
+            State::Closing { .. } => "Closing",
+            State::Ended => "Ended",
+        }
+    }
+
     /// What lingers after the end, for the endpoint.
     pub fn take_residues(&mut self, now: Instant) -> Vec<Residue> {
         self.transactions.take_residues(now)

@@ -1,0 +1,170 @@
+//! Media that is not there: ports are numbers, packets do not exist, commands are written down and
+//! checked.
+
+use crate::net::MediaAddress;
+use crate::ports::{MediaCmd, MediaError, MediaPlane, MediaPort, PortId, PortStats, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A media plane that counts. What a real one would have to ignore is a fault here: a command that
+/// names a port of another session, or one that was given back.
+#[derive(Debug, Default)]
+pub struct FakeMedia(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    last_port: u64,
+    /// RTP ports in use, by address.
+    used: BTreeSet<(IpAddr, u16)>,
+    open: BTreeMap<SessionId, Session>,
+    commands: Vec<(SessionId, MediaCmd)>,
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    ports: BTreeMap<PortId, SocketAddr>,
+    relays: BTreeSet<(PortId, PortId)>,
+    forks: BTreeSet<(PortId, PortId)>,
+}
+
+impl FakeMedia {
+    /// How many sessions and ports are open.
+    #[must_use]
+    pub fn open(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.open.len(), inner.used.len())
+    }
+
+    /// How many relays and forks are set up now.
+    #[must_use]
+    pub fn paths(&self) -> (usize, usize) {
+        let inner = self.inner();
+        let sessions = inner.open.values();
+        sessions.fold((0, 0), |(relays, forks), session| {
+            (relays + session.relays.len(), forks + session.forks.len())
+        })
+    }
+
+    /// Every command so far.
+    #[must_use]
+    pub fn commands(&self) -> Vec<(SessionId, MediaCmd)> {
+        self.inner().commands.clone()
+    }
+
+    /// What was wrong so far.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        self.inner().faults.clone()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MediaPlane for FakeMedia {
+    fn reserve(&self, session: SessionId, at: &MediaAddress) -> Result<MediaPort, MediaError> {
+        let mut inner = self.inner();
+        let free = (at.first_port..at.last_port)
+            .step_by(2)
+            .find(|port| !inner.used.contains(&(at.bind, *port)))
+            .ok_or(MediaError::NoPorts)?;
+        inner.used.insert((at.bind, free));
+        inner.last_port += 1;
+        let id = PortId(inner.last_port);
+        let bound = SocketAddr::new(at.bind, free);
+        inner
+            .open
+            .entry(session)
+            .or_default()
+            .ports
+            .insert(id, bound);
+        Ok(MediaPort {
+            id,
+            rtp: SocketAddr::new(at.advertise, free),
+            rtcp: SocketAddr::new(at.advertise, free + 1),
+        })
+    }
+
+    fn command(&self, session: SessionId, commands: Vec<MediaCmd>) {
+        let mut inner = self.inner();
+        for command in commands {
+            inner.commands.push((session, command.clone()));
+            inner.carry_out(session, &command);
+        }
+    }
+
+    fn stats(&self, session: SessionId) -> Vec<(PortId, PortStats)> {
+        let inner = self.inner();
+        let ports = inner.open.get(&session).map(|s| s.ports.keys());
+        ports
+            .into_iter()
+            .flatten()
+            .map(|port| (*port, PortStats::default()))
+            .collect()
+    }
+}
+
+impl Inner {
+    fn carry_out(&mut self, id: SessionId, command: &MediaCmd) {
+        let Some(session) = self.open.get_mut(&id) else {
+            self.faults
+                .push(format!("{command:?} to session {} which is not open", id.0));
+            return;
+        };
+        let strangers: Vec<PortId> = named(command)
+            .into_iter()
+            .filter(|port| !session.ports.contains_key(port))
+            .collect();
+        if !strangers.is_empty() {
+            self.faults.push(format!(
+                "{command:?} names {strangers:?}, not of session {}",
+                id.0
+            ));
+            return;
+        }
+        match command {
+            MediaCmd::Relay(from, to) => {
+                session.relays.insert((*from, *to));
+            }
+            MediaCmd::Unrelay(from, to) => {
+                session.relays.remove(&(*from, *to));
+            }
+            MediaCmd::Fork(from, to, _) => {
+                session.forks.insert((*from, *to));
+            }
+            MediaCmd::Unfork(from, to) => {
+                session.forks.remove(&(*from, *to));
+            }
+            MediaCmd::Release(port) => {
+                session.relays.retain(|(a, b)| a != port && b != port);
+                session.forks.retain(|(a, b)| a != port && b != port);
+                if let Some(bound) = session.ports.remove(port) {
+                    self.used.remove(&(bound.ip(), bound.port()));
+                }
+            }
+            MediaCmd::Close => {
+                for bound in session.ports.values() {
+                    self.used.remove(&(bound.ip(), bound.port()));
+                }
+                self.open.remove(&id);
+            }
+            MediaCmd::Peer(..) | MediaCmd::Record(..) => {}
+        }
+    }
+}
+
+fn named(command: &MediaCmd) -> Vec<PortId> {
+    match command {
+        MediaCmd::Peer(port, _) | MediaCmd::Record(port, _) | MediaCmd::Release(port) => {
+            vec![*port]
+        }
+        MediaCmd::Relay(from, to)
+        | MediaCmd::Unrelay(from, to)
+        | MediaCmd::Fork(from, to, _)
+        | MediaCmd::Unfork(from, to) => vec![*from, *to],
+        MediaCmd::Close => Vec::new(),
+    }
+}

@@ -1,0 +1,28 @@
+//! The simulator: whole SBCs, phones and recorders in one thread, in virtual time, over a network that
+//! loses, doubles and overtakes what a seed tells it to.
+//!
+//! ```text
+//! Sim: one clock, one queue ---- Sbc    EndpointCore and Calls, driven as endpoint::driver does
+//!   |                       \--- Phone  a user agent of its own making (see `phone`)
+//!   |                       \--- Wires  datagrams and streams between addresses
+//!   Scanner: every byte that leaves an Sbc    FakeMedia: ports that are numbers    Fixed: the policy
+//! ```
+//!
+//! [`Sim::finish`] lets time pass to the end and judges the run.
+
+mod media;
+mod phone;
+mod policy;
+mod reached;
+mod sbc;
+mod scanner;
+mod sim;
+mod wires;
+
+pub use media::FakeMedia;
+pub use phone::{Answering, End, Heard, Phone, PhoneCall, Placed, Say};
+pub use policy::{Fixed, Route, SIP_PORT};
+pub use reached::Reached;
+pub use sbc::Sbc;
+pub use sim::Sim;
+pub use wires::{Link, NodeId};

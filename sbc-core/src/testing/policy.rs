@@ -1,0 +1,264 @@
+//! A policy that is a table: the user of the Request-URI says where the call goes.
+
+use crate::b2bua::plan::{AppPlan, CallPlan, Connect, Refusal, TargetPlan};
+use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
+use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
+use crate::sip::{Host, NameAddr, StatusCode, Uri};
+use crate::transport::{Target, Transport};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The port that SIP is spoken at in the simulator.
+pub const SIP_PORT: u16 = 5060;
+
+/// The policy. Without a route for its user, a call is refused with 404.
+#[derive(Clone, Debug, Default)]
+pub struct Fixed {
+    network: Arc<Network>,
+    ways: HashMap<Box<str>, Way>,
+    anybody: Option<Way>,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Connect(Route),
+    Refuse(StatusCode),
+    App(Arc<dyn AppFactory>),
+}
+
+/// Where a call goes.
+#[derive(Clone, Debug)]
+pub struct Route {
+    targets: Vec<(RealmId, Host, Transport)>,
+    recorders: Vec<Arc<dyn SideLegFactory>>,
+    modules: Vec<Arc<dyn ModuleFactory>>,
+    ring_timeout: Duration,
+    relay: bool,
+}
+
+impl Route {
+    /// To a host, by the realm with this number.
+    ///
+    /// # Panics
+    /// Where `host` is no host.
+    #[must_use]
+    pub fn to(realm: u16, host: &str, transport: Transport) -> Self {
+        let route = Self {
+            targets: Vec::new(),
+            recorders: Vec::new(),
+            modules: Vec::new(),
+            ring_timeout: Duration::from_secs(120),
+            relay: true,
+        };
+        route.or_to(realm, host, transport)
+    }
+
+    /// To another host, where those before did not take it.
+    ///
+    /// # Panics
+    /// Where `host` is no host.
+    #[must_use]
+    pub fn or_to(mut self, realm: u16, host: &str, transport: Transport) -> Self {
+        let host = match host.parse::<IpAddr>() {
+            Ok(ip) => Host::Ip(ip),
+            Err(_) => Host::Name(host.into()),
+        };
+        self.targets.push((RealmId(realm), host, transport));
+        self
+    }
+
+    /// Recorded by this recorder too.
+    #[must_use]
+    pub fn recorded_by(mut self, recorder: Arc<dyn SideLegFactory>) -> Self {
+        self.recorders.push(recorder);
+        self
+    }
+
+    /// Decided by this module too.
+    #[must_use]
+    pub fn asking(mut self, module: Arc<dyn ModuleFactory>) -> Self {
+        self.modules.push(module);
+        self
+    }
+
+    /// How long a target may ring.
+    #[must_use]
+    pub fn ringing(mut self, at_most: Duration) -> Self {
+        self.ring_timeout = at_most;
+        self
+    }
+
+    /// Media goes past the SBC.
+    #[must_use]
+    pub fn without_relay(mut self) -> Self {
+        self.relay = false;
+        self
+    }
+}
+
+impl Fixed {
+    /// No realm, no route.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another realm, numbered from zero: UDP and TCP at port 5060 of `ip`, media at ports 20000 to
+    /// 29999 of it.
+    ///
+    /// # Panics
+    /// Where `ip` is no address.
+    #[must_use]
+    pub fn realm(mut self, name: &str, ip: &str) -> Self {
+        let ip: IpAddr = ip.parse().expect("an address");
+        let network = Arc::make_mut(&mut self.network);
+        let realm = RealmId(u16::try_from(network.realms.len()).expect("few realms"));
+        network.realms.push(Realm {
+            name: name.into(),
+            trust: Trust::None,
+            media: vec![MediaAddress {
+                bind: ip,
+                advertise: ip,
+                first_port: 20_000,
+                last_port: 29_999,
+            }],
+        });
+        let address = SocketAddr::new(ip, SIP_PORT);
+        for transport in [Transport::Udp, Transport::Tcp] {
+            network.listeners.push(Listener {
+                name: format!("{name}-{transport}").into(),
+                realm,
+                transport,
+                bind: address,
+                advertise: address,
+            });
+        }
+        self
+    }
+
+    /// The realm named last has so many media ports (pairs of RTP and RTCP).
+    #[must_use]
+    pub fn media_ports(mut self, pairs: u16) -> Self {
+        if let Some(realm) = Arc::make_mut(&mut self.network).realms.last_mut() {
+            for media in &mut realm.media {
+                media.last_port = media.first_port + 2 * pairs - 1;
+            }
+        }
+        self
+    }
+
+    /// The realm named last is trusted.
+    #[must_use]
+    pub fn trusted(mut self) -> Self {
+        if let Some(realm) = Arc::make_mut(&mut self.network).realms.last_mut() {
+            realm.trust = Trust::Full;
+        }
+        self
+    }
+
+    /// Calls to this user go there.
+    #[must_use]
+    pub fn route(mut self, user: &str, route: Route) -> Self {
+        self.ways.insert(user.into(), Way::Connect(route));
+        self
+    }
+
+    /// Calls to anybody else go there.
+    #[must_use]
+    pub fn otherwise(mut self, route: Route) -> Self {
+        self.anybody = Some(Way::Connect(route));
+        self
+    }
+
+    /// Calls to this user are refused.
+    #[must_use]
+    pub fn refuse(mut self, user: &str, code: u16) -> Self {
+        self.ways
+            .insert(user.into(), Way::Refuse(StatusCode::of(code)));
+        self
+    }
+
+    /// Calls to anybody else are answered by an app.
+    #[must_use]
+    pub fn otherwise_app(mut self, app: Arc<dyn AppFactory>) -> Self {
+        self.anybody = Some(Way::App(app));
+        self
+    }
+
+    fn connect(&self, route: &Route, user: &str, from: &NameAddr) -> Connect {
+        let targets = route
+            .targets
+            .iter()
+            .filter_map(|(realm, host, transport)| {
+                let here = self
+                    .network
+                    .listeners
+                    .iter()
+                    .find(|l| l.realm == *realm && l.transport == *transport)?;
+                let mut request_uri = Uri::sip(Some(user), host.clone(), Some(SIP_PORT));
+                let to = NameAddr::new("", request_uri.clone());
+                if *transport == Transport::Tcp {
+                    request_uri.set_param("transport", Some("tcp"));
+                }
+                let us = Host::Ip(here.advertise.ip());
+                let caller = Uri::sip(from.uri.user.as_deref(), us, None);
+                Some(TargetPlan {
+                    trunk: None,
+                    realm: *realm,
+                    target: Target {
+                        host: host.clone(),
+                        port: SIP_PORT,
+                        transport: *transport,
+                    },
+                    request_uri,
+                    from: NameAddr::new(&from.display, caller),
+                    to,
+                })
+            })
+            .collect();
+        Connect {
+            trunk: None,
+            route: "fixed".into(),
+            profile: "built-in".into(),
+            targets,
+            relay: route.relay,
+            latch: Latch::Once,
+            rules: None,
+            recorders: route.recorders.clone(),
+            modules: route.modules.clone(),
+            ring_timeout: route.ring_timeout,
+        }
+    }
+}
+
+impl PolicyEngine for Fixed {
+    fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan {
+        let uri = Uri::parse(request.message.request_uri());
+        let user = uri.ok().and_then(|uri| uri.user).unwrap_or_default();
+        let way = self.ways.get(&user).or(self.anybody.as_ref());
+        let refuse = |status, rule: &str| {
+            CallPlan::Refuse(Refusal {
+                status,
+                reason: "".into(),
+                rule: rule.into(),
+            })
+        };
+        match (way, request.message.from()) {
+            (Some(Way::Connect(route)), Ok(from)) => {
+                CallPlan::Connect(Arc::new(self.connect(route, &user, &from)))
+            }
+            (Some(Way::App(app)), _) => CallPlan::App(Arc::new(AppPlan {
+                route: "app".into(),
+                app: Arc::clone(app),
+            })),
+            (Some(Way::Refuse(status)), _) => refuse(*status, "refused"),
+            _ => refuse(StatusCode::of(404), "no route"),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole SBCs between phones that share no machine with them, in virtual time, over a network that
+//! misbehaves by seed. One file for each feature; `chaos` draws calls at random.
+
+mod basic;
+mod world;
