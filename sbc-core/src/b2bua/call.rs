@@ -221,8 +221,8 @@ impl Call {
         &self.summary
     }
 
-    /// The phase, and the state of the leg that an input is for: for the simulator's table of what was
-    /// reached.
+    /// The phase, and the state of the leg that an input is for: for the simulator's table of what
+    /// was reached.
     #[cfg(feature = "testing")]
     pub(crate) fn states_before(&self, input: &Input) -> (&'static str, Option<&'static str>) {
         let phase = match &self.phase {

@@ -1,11 +1,13 @@
-//! The simulator: whole SBCs, phones and recorders in one thread, in virtual time, over a network that
-//! loses, doubles and overtakes what a seed tells it to.
+//! The simulator: whole SBCs, phones and recorders in one thread, in virtual time, over a network
+//! that loses, doubles and overtakes what a seed tells it to.
 //!
 //! ```text
 //! Sim: one clock, one queue ---- Sbc    EndpointCore and Calls, driven as endpoint::driver does
 //!   |                       \--- Phone  a user agent of its own making (see `phone`)
 //!   |                       \--- Wires  datagrams and streams between addresses
-//!   Scanner: every byte that leaves an Sbc    FakeMedia: ports that are numbers    Fixed: the policy
+//!
+//!   Scanner: every byte that leaves an Sbc      FakeMedia: ports that are numbers
+//!   Fixed: the policy, a table of users         Reached: which state met which input
 //! ```
 //!
 //! [`Sim::finish`] lets time pass to the end and judges the run.

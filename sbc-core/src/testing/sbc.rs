@@ -395,8 +395,8 @@ impl Sbc {
     }
 }
 
-/// Asks each module in order, as `run_start_hooks` does; one that does not decide at once counts as one
-/// that is too late.
+/// Asks each module in order, as `run_start_hooks` does; one that does not decide at once counts as
+/// one that is too late.
 fn decide(hooks: &mut [Box<dyn CallHooks>], invite: &Message) -> Verdict {
     let mut effects: Vec<Effect> = Vec::new();
     for hook in hooks {

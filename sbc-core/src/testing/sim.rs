@@ -60,8 +60,8 @@ enum Node {
     Phone(Box<Phone>),
 }
 
-/// A world of SBCs and phones in which time passes only when nothing else is left to do. The same seed
-/// gives the same run.
+/// A world of SBCs and phones in which time passes only when nothing else is left to do. The same
+/// seed gives the same run.
 pub struct Sim {
     seed: u64,
     now: Instant,
@@ -214,8 +214,8 @@ impl Sim {
         index
     }
 
-    /// A phone sends a request outside of any dialog, or any other text. Line ends become CRLF; the length
-    /// of a body is not corrected.
+    /// A phone sends a request outside of any dialog, or any other text. Line ends become CRLF; the
+    /// length of a body is not corrected.
     pub fn send_raw(&mut self, phone: NodeId, to: &str, transport: Transport, text: &str) {
         let post = self.phone(phone).raw(to, transport, text);
         self.post(phone, vec![post]);
@@ -250,8 +250,8 @@ impl Sim {
         );
     }
 
-    /// Lets time pass until everything is over, and judges the run: no SBC and no phone broke a rule,
-    /// every call ended once, nothing is left.
+    /// Lets time pass until everything is over, and judges the run: no SBC and no phone broke a
+    /// rule, every call ended once, nothing is left.
     ///
     /// # Panics
     /// Where it is not so, with all that went over the wires.

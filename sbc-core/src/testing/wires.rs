@@ -32,7 +32,8 @@ impl Link {
         loss: 0.0,
         twice: 0.0,
     };
-    /// A tenth is lost, a tenth arrives twice, and anything may overtake anything sent within 80 ms.
+    /// A tenth is lost, a tenth arrives twice, and anything may overtake anything sent within 80
+    /// ms.
     pub const BAD: Self = Self {
         delay: Duration::from_millis(20),
         jitter: Duration::from_millis(80),
@@ -298,7 +299,8 @@ impl Wires {
         }
     }
 
-    /// The connection that a message goes by: its own where it is still there, else one to the peer.
+    /// The connection that a message goes by: its own where it is still there, else one to the
+    /// peer.
     fn line_of(&self, node: NodeId, post: &Post) -> Option<ConnectionId> {
         let own = post
             .connection

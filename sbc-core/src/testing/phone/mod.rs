@@ -1,5 +1,5 @@
-//! A phone: a small user agent that shares no machine with the SBC. It writes its messages by hand, keeps
-//! its own transactions and dialogs, and tells what it holds against its peer. (It reads with
+//! A phone: a small user agent that shares no machine with the SBC. It writes its messages by hand,
+//! keeps its own transactions and dialogs, and tells what it holds against its peer. (It reads with
 //! [`Message`], which has its own oracle in `sip`.) A fault that the SBC's transactions have is so
 //! not mirrored here.
 //!
