@@ -24,7 +24,7 @@ impl Registry for Modules {
     }
 
     fn app_names(&self) -> Vec<&'static str> {
-        Vec::new()
+        apps::NAMES.to_vec()
     }
 
     fn module(
@@ -33,13 +33,10 @@ impl Registry for Modules {
         entry: &[(String, Param)],
         shared: &[(String, Param)],
     ) -> Result<Arc<dyn ModuleFactory>, BuildError> {
-        Err(BuildError {
-            key: None,
-            message: format!("{name} {entry:?} {shared:?}"),
-        })
+        call_control::build(name, entry, shared)
     }
 
     fn module_names(&self) -> Vec<&'static str> {
-        Vec::new()
+        call_control::NAMES.to_vec()
     }
 }
