@@ -67,6 +67,8 @@ pub(super) struct Dialing {
     pub(super) target: usize,
     pub(super) callee: LegId,
     pub(super) give_up_at: Instant,
+    /// The number of the caller's tag that shows the target's first early dialog.
+    pub(super) first_tag: usize,
 }
 
 /// Both sides answered.
@@ -107,6 +109,8 @@ pub struct Call {
     pub(super) phase: Phase,
     pub(super) legs: Vec<Seat>,
     pub(super) next_leg: u32,
+    /// How many of the caller's tags responses have shown.
+    pub(super) shown_tags: usize,
     pub(super) media: CallMedia,
     pub(super) recordings: Vec<Recording>,
     /// The INVITE that began it, until the callee answered.
@@ -146,6 +150,7 @@ impl Call {
             phase: Phase::Ending,
             legs: Vec::with_capacity(2),
             next_leg: 1,
+            shown_tags: 0,
             media: CallMedia::new(SessionId(key.0), realm),
             recordings: Vec::new(),
             summary: Box::new(summary(id, &incoming.message, cx.now)),

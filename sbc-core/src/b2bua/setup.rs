@@ -126,6 +126,7 @@ impl Call {
             target,
             callee,
             give_up_at,
+            first_tag: self.shown_tags,
         }));
         self.place(cx, callee, Role::Callee, dial);
     }
@@ -405,7 +406,7 @@ impl Call {
         }
         let network = Arc::clone(&self.network);
         let mut commands = Vec::new();
-        let version = early as u64;
+        let version = self.tag_number(early) as u64;
         let answer = self
             .media
             .answer(cx, &network, Side::B, sdp, version, &mut commands);
@@ -445,13 +446,24 @@ impl Call {
         draft
     }
 
+    /// Which of the caller's early dialogs shows it this one of the callee's: targets do not share
+    /// any, since each answers the offer by itself.
+    fn tag_number(&self, early: usize) -> usize {
+        match &self.phase {
+            Phase::Dialing(dialing) => dialing.first_tag + early,
+            _ => early,
+        }
+    }
+
     /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261
     /// §12.1).
     fn caller_tag(&mut self, cx: &mut Cx<'_>, early: usize) -> Box<str> {
+        let number = self.tag_number(early);
+        self.shown_tags = self.shown_tags.max(number + 1);
         let Some(caller) = self.legs.first_mut() else {
             return "".into();
         };
-        while caller.tags.len() <= early {
+        while caller.tags.len() <= number {
             let tag: Box<str> = new_tag(cx.entropy).into();
             let call_id = caller.leg.call_id().into();
             self.out.push_back(Output::Claim {
@@ -460,7 +472,7 @@ impl Call {
             });
             caller.tags.push(tag);
         }
-        caller.tags[early].clone()
+        caller.tags[number].clone()
     }
 
     /// The callee refused.
