@@ -2,4 +2,8 @@
 //! misbehaves by seed. One file for each feature; `chaos` draws calls at random.
 
 mod basic;
+mod cancel;
+mod lost;
+mod refusal;
+mod strangers;
 mod world;

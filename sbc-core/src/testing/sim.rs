@@ -214,6 +214,14 @@ impl Sim {
         index
     }
 
+    /// A phone sends a request without body in a call that is up.
+    pub fn request(&mut self, phone: NodeId, call: usize, method: &str) {
+        let now = self.now;
+        let posts = self.phone_mut(phone).request(now, call, method);
+        self.post(phone, posts);
+        self.touched(phone);
+    }
+
     /// A phone sends a request outside of any dialog, or any other text. Line ends become CRLF; the
     /// length of a body is not corrected.
     pub fn send_raw(&mut self, phone: NodeId, to: &str, transport: Transport, text: &str) {

@@ -222,28 +222,29 @@ impl Phone {
         }
         self.clients[found].finish();
         let status = response.status().map_or(0, |s| s.code());
-        self.calls[call].end_early(End::Refused(status));
-        let invite = self.clients[found].post().clone();
-        let branch = self.clients[found].branch.clone();
-        let dialog = &self.calls[call].dialogs[0];
-        let Side::Caller { plan, from, .. } = &self.calls[call].side else {
+        let dialog = self.clients[found].dialog;
+        if self.calls[call].dialogs[dialog].state == State::Early {
+            self.calls[call].end_early(End::Refused(status));
+        }
+        let post = self.clients[found].post().clone();
+        let Ok(invite) = Message::parse_datagram(post.bytes.clone()) else {
             return;
         };
         let ack = Request {
             method: "ACK",
-            uri: &format!("sip:{}@{}", plan.to, plan.sbc),
-            via: self.via(invite.transport, &branch),
-            from: format!("{from};tag={}", dialog.local_tag),
+            uri: invite.request_uri(),
+            via: header(&invite, &HeaderName::Via),
+            from: header(&invite, &HeaderName::From),
             to: header(response, &HeaderName::To),
             call_id: &self.calls[call].call_id,
-            cseq: dialog.cseq,
+            cseq: invite.cseq().map_or(0, |c| c.number),
             max_forwards: 70,
             lines: Vec::new(),
             body: None,
         };
         let ack = Post {
             bytes: ack.write(),
-            ..invite
+            ..post
         };
         self.clients[found].ack = Some(ack.clone());
         out.push(ack);
@@ -324,6 +325,26 @@ impl Phone {
             post.clone(),
         ));
         out.push(post);
+    }
+
+    /// Sends a request without body in a dialog that is up.
+    pub(in crate::testing) fn request(
+        &mut self,
+        now: Instant,
+        call: usize,
+        method: &str,
+    ) -> Vec<Post> {
+        let up = |d: &Dialog| d.state == State::Up;
+        let Some(dialog) = self.calls[call].dialogs.iter().position(up) else {
+            return Vec::new();
+        };
+        self.calls[call].dialogs[dialog].cseq += 1;
+        let cseq = self.calls[call].dialogs[dialog].cseq;
+        let (branch, post) = self.in_dialog(method, call, dialog, cseq, None);
+        let method = Method::parse(method);
+        let client = Client::new(now, &branch, method, (call, dialog), post.clone());
+        self.clients.push(client);
+        vec![post]
     }
 
     /// Hangs up a dialog that is up, or whose 2xx nobody acknowledged.
