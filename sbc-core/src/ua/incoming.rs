@@ -116,6 +116,7 @@ impl Leg {
             flow,
             contact_params,
             ack: None,
+            released: Vec::new(),
             reinvite: None,
         };
         leg.update_flow(&flow, nat);

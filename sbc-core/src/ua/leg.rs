@@ -62,11 +62,6 @@ impl LegCx<'_> {
     pub(super) fn event(&mut self, event: LegEvent) {
         self.out.push_back(LegOutput::Event(event));
     }
-
-    pub(super) fn transmit(&mut self, flow: Flow, bytes: Bytes) {
-        self.out
-            .push_back(LegOutput::Transmit(Transmit { flow, bytes }));
-    }
 }
 
 /// Where the leg stands; see the table above.
@@ -96,6 +91,8 @@ pub struct Leg {
     pub(super) contact_params: &'static str,
     /// The ACK of our INVITE's 2xx, to be repeated with the 2xx.
     pub(super) ack: Option<(TxId, Transmit)>,
+    /// Branches that answered our INVITE too late and were hung up: the peer's tag, and the ACK.
+    pub(super) released: Vec<(Box<str>, Transmit)>,
     /// The 2xx of a re-INVITE that waits for its ACK.
     pub(super) reinvite: Option<Box<Unacked>>,
 }

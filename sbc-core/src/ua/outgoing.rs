@@ -114,6 +114,7 @@ impl Leg {
             flow,
             contact_params: dial.contact_params,
             ack: None,
+            released: Vec::new(),
             reinvite: None,
         };
         leg.state = State::Resolving(Box::new(Resolving { dial }));
@@ -322,10 +323,18 @@ impl Leg {
             }
             return;
         }
-        self.release_fork(cx, &response);
+        let tag = response.to_tag().unwrap_or_default();
+        match self.released.iter().find(|(known, _)| **known == *tag) {
+            Some((_, ack)) => cx.out.push_back(LegOutput::Transmit(ack.clone())),
+            None if self.released.len() < limits::EARLY_DIALOGS => {
+                self.release_fork(cx, &response);
+            }
+            None => {}
+        }
     }
 
-    /// ACK and BYE to a branch that answered too late (§13.2.2.4).
+    /// ACK and BYE to a branch that answered too late (§13.2.2.4); when its 2xx comes again, the
+    /// same ACK.
     fn release_fork(&mut self, cx: &mut LegCx<'_>, response: &Message) {
         let cseq = response.cseq().map_or(1, |c| c.number);
         let mut dialog = self.dialog.established(response);
@@ -337,7 +346,13 @@ impl Leg {
             Ok::<_, InvalidValue>((ack, bye))
         })();
         let Ok((ack, bye)) = built else { return };
-        cx.transmit(self.flow, ack.to_bytes());
+        let ack = Transmit {
+            flow: self.flow,
+            bytes: ack.to_bytes(),
+        };
+        let tag = response.to_tag().unwrap_or_default();
+        self.released.push((tag.into(), ack.clone()));
+        cx.out.push_back(LegOutput::Transmit(ack));
         let mut out = Vec::new();
         let _bye = self
             .transactions
