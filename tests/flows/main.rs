@@ -3,7 +3,11 @@
 
 mod basic;
 mod cancel;
+mod chain;
+mod forking;
+mod late_offer;
 mod lost;
 mod refusal;
 mod strangers;
+mod tcp;
 mod world;

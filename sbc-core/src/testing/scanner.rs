@@ -52,8 +52,8 @@ struct Told {
 /// One dialog of ours, by Call-ID.
 #[derive(Debug, Default)]
 struct Dialog {
-    /// Highest CSeq of ours, by our tag and the peer's.
-    cseq: u32,
+    /// Highest CSeq of ours, by the peer's tag; empty before there is one.
+    cseqs: HashMap<String, u32>,
     /// To tags of 2xx that came and wait for our ACK.
     owes_ack: Vec<String>,
     /// When our 2xx left, until its ACK came.
@@ -296,10 +296,11 @@ impl Scanner {
             Some(Method::Cancel) if !rang => why = Some("cancels before a provisional response"),
             Some(Method::Cancel) => {}
             method => {
-                if cseq <= dialog.cseq {
+                let of = |tag: &str| dialog.cseqs.get(tag).copied().unwrap_or(0);
+                if cseq <= of("").max(of(&to_tag)) {
                     why = Some("has a CSeq that did not grow");
                 }
-                dialog.cseq = dialog.cseq.max(cseq);
+                dialog.cseqs.insert(to_tag.clone(), cseq);
                 let bye = method == Some(&Method::Bye);
                 let patience = Duration::from_secs(32);
                 if bye && dialog.owes_ack.contains(&to_tag) {

@@ -1,0 +1,107 @@
+//! Streams: on either side, on both, broken in the middle of a call.
+
+use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, border, secs, to_bob};
+use sbc_core::b2bua::EndedBy;
+use sbc_core::testing::{Answering, End, Fixed, Link, Placed, Route, Say};
+use sbc_core::transport::Transport;
+
+fn policy(outside: Transport) -> Fixed {
+    border().otherwise(Route::to(1, BOB, outside))
+}
+
+fn call(inside: Transport) -> Placed {
+    let call = Placed::to("bob", INSIDE).hanging_up_after(secs(20));
+    match inside {
+        Transport::Tcp => call.by_tcp(),
+        Transport::Udp => call,
+    }
+}
+
+const BOTH: [Transport; 2] = [Transport::Udp, Transport::Tcp];
+
+#[test]
+fn a_call_by_any_pair_of_transports_ended_by_either_side() {
+    for inside in BOTH {
+        for outside in BOTH {
+            for seed in 0..20 {
+                let mut world = World::with(seed, policy(outside));
+                world.sim.set_link(Link::BAD);
+                let world = world.run(call(inside));
+                assert_eq!(world.bobs().ended(), Some(End::ByPeer));
+                let answering = Answering::after_ringing().hanging_up_after(secs(3));
+                let mut world = World::with(seed, policy(outside)).bob_answers(answering);
+                world.sim.set_link(Link::BAD);
+                let world = world.run(call(inside));
+                assert_eq!(world.alices().ended(), Some(End::ByPeer));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_call_by_tcp_is_cancelled_and_refused_as_one_by_udp() {
+    for seed in 0..20 {
+        let ringing = Answering::with(&[(20, Say::status(180))]);
+        let mut world = World::with(seed, policy(Transport::Tcp)).bob_answers(ringing);
+        world.sim.set_link(Link::BAD);
+        let mut cancelling = call(Transport::Tcp);
+        cancelling.cancel_after = Some(secs(3));
+        let world = world.run(cancelling);
+        assert_eq!(world.bobs().ended(), Some(End::Cancelled));
+        let refusing = Answering::refusing(486);
+        let world = World::with(seed, policy(Transport::Tcp))
+            .bob_answers(refusing)
+            .run(call(Transport::Tcp));
+        assert_eq!(world.alices().ended(), Some(End::Refused(486)));
+    }
+}
+
+#[test]
+fn nothing_but_the_answer_is_repeated_on_a_stream() {
+    let answering = Answering::with(&[(5000, Say::with_sdp(200))]);
+    let world = World::with(1, policy(Transport::Tcp))
+        .bob_answers(answering)
+        .run(call(Transport::Tcp));
+    assert_eq!(world.bobs().heard(), ["INVITE", "ACK", "BYE"]);
+    assert_eq!(
+        world.alices().heard(),
+        ["100 INVITE", "200 INVITE", "200 BYE"]
+    );
+}
+
+#[test]
+fn a_target_that_takes_no_connection_is_a_503() {
+    let mut world = World::with(1, policy(Transport::Tcp));
+    world.sim.refuse_connections(BOB);
+    let world = world.run(call(Transport::Udp));
+    assert_eq!(world.alices().ended(), Some(End::Refused(503)));
+    assert_eq!(world.summary().ended_by, EndedBy::Callee);
+}
+
+#[test]
+fn a_call_outlives_its_connections() {
+    let mut world = World::with(1, policy(Transport::Tcp));
+    world.sim.call(world.alice, call(Transport::Tcp));
+    world.sim.run_for(secs(10));
+    world.sim.reset(ALICE, INSIDE);
+    world.sim.reset(OUTSIDE, BOB);
+    world.sim.finish();
+    assert_eq!(world.alices().ended(), Some(End::HungUp));
+    assert_eq!(world.bobs().ended(), Some(End::ByPeer));
+}
+
+#[test]
+fn a_bye_to_a_caller_that_is_gone_ends_the_call_all_the_same() {
+    let answering = Answering::after_ringing().hanging_up_after(secs(20));
+    let mut world = World::with(1, border().otherwise(to_bob())).bob_answers(answering);
+    let mut placed = call(Transport::Tcp);
+    placed.hang_up_after = None;
+    world.sim.call(world.alice, placed);
+    world.sim.run_for(secs(10));
+    world.sim.reset(ALICE, INSIDE);
+    world.sim.refuse_connections(ALICE);
+    world.sim.run_for(secs(60));
+    assert_eq!(world.bobs().ended(), Some(End::HungUp));
+    assert_eq!(world.told().last(), Some(&"ended"));
+    assert_eq!(world.sim.sbc(world.sbc).calls().count(), 0);
+}
