@@ -12,7 +12,7 @@ pub(super) struct Border {
 }
 
 impl Border {
-    const fn is_trusted(self) -> bool {
+    pub(super) const fn is_trusted(self) -> bool {
         matches!((self.from, self.to), (Trust::Full, Trust::Full))
     }
 }

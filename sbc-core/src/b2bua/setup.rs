@@ -263,7 +263,7 @@ impl Call {
                 cx,
                 &Reply {
                     status,
-                    reason: reason_of(message),
+                    reason: reason_of(&headers),
                     tag: Some(&tag),
                     headers: Some(&headers),
                     content_type: if body.is_empty() {
@@ -352,7 +352,7 @@ impl Call {
                 cx,
                 &Reply {
                     status,
-                    reason: reason_of(message),
+                    reason: reason_of(&headers),
                     tag: Some(&tag),
                     headers: Some(&headers),
                     content_type: if body.is_empty() {
@@ -434,7 +434,8 @@ impl Call {
         Ok(offer?.into())
     }
 
-    /// What crosses from a response of the callee to the caller.
+    /// What crosses from a response of the callee to the caller: headers, and its phrase where both
+    /// sides are trusted. A phrase is free text that may name a host (`404 unknown on 10.0.0.5`).
     fn headers_for_caller(&self, id: LegId, message: &Message) -> Message {
         let realm = |wanted: LegId| {
             let seat = self.legs.iter().find(|seat| seat.id == wanted);
@@ -445,7 +446,13 @@ impl Call {
             from: realm(id),
             to: realm(LegId(0)),
         };
-        let mut draft = Message::response(StatusCode::of(200), "");
+        let status = message.status().unwrap_or(StatusCode::of(200));
+        let phrase = if border.is_trusted() {
+            reason_of(message)
+        } else {
+            ""
+        };
+        let mut draft = Message::response(status, phrase);
         cross(message, &mut draft, border);
         draft
     }
@@ -489,7 +496,7 @@ impl Call {
             return self.dial(cx, plan, target + 1, None);
         }
         let headers = self.headers_for_caller(id, message);
-        let reason = reason_of(message).to_owned();
+        let reason = reason_of(&headers).to_owned();
         self.refuse_with(cx, status, &reason, Some(&headers), EndedBy::Callee);
     }
 
