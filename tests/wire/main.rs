@@ -1,3 +1,10 @@
 //! Real sockets on loopback, and other people's programs at both ends.
 
+mod baresip_calls;
+mod border;
+mod flows;
 mod peers;
+mod race;
+mod sipp_calls;
+mod siprec;
+mod topology;

@@ -13,6 +13,7 @@
 
 pub(crate) mod audio;
 pub(crate) mod baresip;
+pub(crate) mod plain;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod rtp;

@@ -15,7 +15,7 @@ use super::process::Process;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,13 +36,13 @@ pub(crate) struct Baresip {
 }
 
 impl Baresip {
-    /// Starts a phone with the given user name that answers every call, and waits until it can be
+    /// Starts a phone with the given address and user name that answers every call, and waits until it can be
     /// called. What it says is a tone.
-    pub(crate) fn start(program: &Path, user: &str, hertz: u32) -> Self {
+    pub(crate) fn start(program: &Path, ip: Ipv4Addr, user: &str, hertz: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         // SIP, TLS, control, and from the fourth on RTP and RTCP.
         let first = block(24);
-        let (sip, control) = (local(first), local(first + 2));
+        let (sip, control) = (SocketAddr::from((ip, first)), local(first + 2));
         write_tone(&folder.path().join("say.wav"), hertz, TONE_SECONDS);
         let rtp = format!("{}-{}", first + 4, first + 23);
         let files = [
@@ -192,8 +192,8 @@ mod tests {
             return;
         };
         let patience = Duration::from_secs(20);
-        let mut alice = Baresip::start(&baresip, "alice", 400);
-        let mut bob = Baresip::start(&baresip, "bob", 1000);
+        let mut alice = Baresip::start(&baresip, Ipv4Addr::LOCALHOST, "alice", 400);
+        let mut bob = Baresip::start(&baresip, Ipv4Addr::LOCALHOST, "bob", 1000);
         alice.dial(&format!("sip:bob@{};transport={transport}", bob.sip));
         alice.wait_for("CALL_ESTABLISHED", patience);
         bob.wait_for("CALL_ESTABLISHED", patience);

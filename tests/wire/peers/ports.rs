@@ -28,9 +28,9 @@ pub(crate) fn block(count: u16) -> u16 {
     );
 }
 
-/// Whether something is bound to the port over UDP; a peer that is, has started.
-pub(crate) fn is_bound_udp(port: u16) -> bool {
-    UdpSocket::bind(local(port)).is_err()
+/// Whether something is bound to the address over UDP; a peer that is, has started.
+pub(crate) fn is_bound_udp(address: SocketAddr) -> bool {
+    UdpSocket::bind(address).is_err()
 }
 
 pub(crate) fn local(port: u16) -> SocketAddr {
@@ -49,7 +49,7 @@ fn a_block_is_even_free_and_handed_out_once() {
     assert!(first.is_multiple_of(2) && second.is_multiple_of(2));
     assert!(first.abs_diff(second) >= 3, "{first} and {second} overlap");
     let held = UdpSocket::bind(local(first)).expect("the first port is free");
-    assert!(is_bound_udp(first));
+    assert!(is_bound_udp(local(first)));
     drop(held);
-    assert!(!is_bound_udp(first));
+    assert!(!is_bound_udp(local(first)));
 }

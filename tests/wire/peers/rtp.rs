@@ -1,7 +1,6 @@
 //! The smallest RTP endpoint: sends PCMU packets and counts what comes back.
 
-use super::ports::local;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 const SSRC: u32 = 0x5bc0_5bc0;
@@ -15,7 +14,12 @@ pub(crate) struct RtpSocket {
 
 impl RtpSocket {
     pub(crate) fn bind(port: u16) -> Self {
-        let socket = UdpSocket::bind(local(port)).expect("the port is free");
+        Self::on(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// At an address of this machine; port 0 lets the system choose.
+    pub(crate) fn on(ip: Ipv4Addr, port: u16) -> Self {
+        let socket = UdpSocket::bind((ip, port)).expect("the port is free");
         let patience = Some(Duration::from_secs(1));
         socket
             .set_read_timeout(patience)
@@ -24,6 +28,10 @@ impl RtpSocket {
             socket,
             sequence: 0,
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.socket.local_addr().expect("it is bound").port()
     }
 
     /// Sends `count` packets to `peer`, each after the one before came back or was given up, and

@@ -11,7 +11,7 @@
 
 use super::ports::{block, is_bound_udp, local};
 use super::process::Process;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(crate) struct Sipp {
 
 /// What a caller is to do.
 pub(crate) struct Calls {
+    /// Where it calls from.
+    pub(crate) from: Ipv4Addr,
     /// `uac` or `uac_pcap`.
     pub(crate) scenario: &'static str,
     pub(crate) target: SocketAddr,
@@ -55,6 +57,7 @@ impl Calls {
         let hold = Duration::ZERO;
         let user = "service";
         Self {
+            from: Ipv4Addr::LOCALHOST,
             scenario: "uac",
             target,
             user,
@@ -68,11 +71,27 @@ impl Calls {
 
 impl Sipp {
     /// A callee that answers every call and returns every RTP packet; it listens when this returns.
-    pub(crate) fn uas(program: &Path, transport: Transport) -> Self {
-        let mut sipp = Self::start(program, transport, &["-sn", "uas", "-rtp_echo"]);
-        let (sip, media) = (sipp.sip, sipp.media.port());
+    pub(crate) fn uas(program: &Path, ip: Ipv4Addr, transport: Transport) -> Self {
+        Self::listening(program, ip, transport, &["-sn", "uas", "-rtp_echo"])
+    }
+
+    /// A callee with a scenario of `tests/wire/scenarios`.
+    pub(crate) fn playing(
+        program: &Path,
+        ip: Ipv4Addr,
+        transport: Transport,
+        scenario: &str,
+    ) -> Self {
+        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/scenarios");
+        let file = scenarios.join(scenario).display().to_string();
+        Self::listening(program, ip, transport, &["-sf", &file])
+    }
+
+    fn listening(program: &Path, ip: Ipv4Addr, transport: Transport, arguments: &[&str]) -> Self {
+        let mut sipp = Self::start(program, ip, transport, arguments);
+        let (sip, media) = (sipp.sip, sipp.media);
         let listens = || match transport {
-            Transport::Udp => is_bound_udp(sip.port()),
+            Transport::Udp => is_bound_udp(sip),
             Transport::Tcp => std::net::TcpStream::connect(sip).is_ok(),
         };
         let ready = move || listens() && is_bound_udp(media);
@@ -98,15 +117,16 @@ impl Sipp {
             "-timeout_error",
         ];
         let all = [&arguments[..], &load, &limits].concat();
-        Self::start(program, calls.transport, &all)
+        Self::start(program, calls.from, calls.transport, &all)
     }
 
-    fn start(program: &Path, transport: Transport, arguments: &[&str]) -> Self {
+    fn start(program: &Path, ip: Ipv4Addr, transport: Transport, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         link_recordings(folder.path());
         // SIP and control port, then audio and, two above, video with their RTCP.
         let first = block(6);
-        let (sip, media) = (local(first), local(first + 2));
+        let at = |port| SocketAddr::from((ip, port));
+        let (sip, media) = (at(first), at(first + 2));
         let mut command = Command::new(program);
         command.current_dir(&folder).args(arguments);
         command.args([
@@ -142,6 +162,11 @@ impl Sipp {
     /// Waits until the caller's calls are over. The error is what sipp complained about, with all
     /// its messages.
     pub(crate) fn finish(mut self, within: Duration) -> Result<(), String> {
+        self.wait(within)
+    }
+
+    /// As [`Self::finish`], for who reads its messages afterwards.
+    pub(crate) fn wait(&mut self, within: Duration) -> Result<(), String> {
         let status = self.process.wait_for_end(within);
         if status.success() {
             return Ok(());
@@ -156,6 +181,20 @@ impl Sipp {
     /// Every message sent and received so far, with sipp's headings between them.
     pub(crate) fn messages(&self) -> String {
         self.read("messages.log")
+    }
+
+    /// What it received, without its headings and what it sent.
+    pub(crate) fn heard(&self) -> String {
+        let log = self.messages();
+        // "----- DATE", then "UDP message received [123] bytes :", an empty line and the message.
+        let messages = log
+            .split("-----------------------------------------------")
+            .skip(1);
+        let received = messages.filter_map(|message| {
+            let (heading, text) = message.split_once("bytes :")?;
+            heading.contains(" received ").then_some(text)
+        });
+        received.collect()
     }
 
     fn read(&self, file: &str) -> String {
@@ -179,7 +218,7 @@ mod tests {
 
     fn calls_reach_the_callee(transport: Transport) {
         let Some(sipp) = program("sipp") else { return };
-        let uas = Sipp::uas(&sipp, transport);
+        let uas = Sipp::uas(&sipp, Ipv4Addr::LOCALHOST, transport);
         let calls = Calls {
             count: 3,
             user: "alice",
@@ -206,7 +245,7 @@ mod tests {
     #[test]
     fn the_callee_returns_rtp() {
         let Some(sipp) = program("sipp") else { return };
-        let uas = Sipp::uas(&sipp, Transport::Udp);
+        let uas = Sipp::uas(&sipp, Ipv4Addr::LOCALHOST, Transport::Udp);
         assert_eq!(RtpSocket::bind(block(2)).echo(uas.media, 50), 50);
     }
 
@@ -216,7 +255,7 @@ mod tests {
         if !may_open_raw_sockets() {
             return;
         }
-        let uas = Sipp::uas(&sipp, Transport::Udp);
+        let uas = Sipp::uas(&sipp, Ipv4Addr::LOCALHOST, Transport::Udp);
         let calls = Calls {
             scenario: "uac_pcap",
             ..Calls::one(uas.sip, Transport::Udp)
