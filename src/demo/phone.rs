@@ -268,7 +268,7 @@ impl Caller {
         loop {
             match phone.next().await? {
                 LegEvent::Answered { sdp, .. } => {
-                    phone.act(|leg, cx| leg.ack(cx, "", Bytes::new())).await?;
+                    phone.act(|leg, cx| leg.ack(cx, None)).await?;
                     phone.face(&sdp.unwrap_or_default());
                     return Ok(());
                 }

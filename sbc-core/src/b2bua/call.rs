@@ -16,6 +16,8 @@
 //! | Dialing | the same with the last target | Ending | refusal to the caller | setup |
 //! | any before Connected | caller's CANCEL | Ending | 200, 487, CANCEL to the callee | teardown |
 //! | Connected | caller's ACK | Connected | ACK with the answer (late offer), recorders start | setup |
+//! | Connected | re-INVITE, UPDATE, INFO of one side | Connected | the same to the other side | in_dialog |
+//! | Connected | its answer | Connected | the same back, media, ACK; recorders hear of it | in_dialog |
 //! | Connected | BYE of either side | Ending | 200, BYE to the other and to recorders | teardown |
 //! | Connected | no ACK, longest duration, operator | Ending | BYE to both and to recorders | teardown |
 //! | Serving | BYE, CANCEL, no ACK, operator | Ending | 200 or BYE | teardown, app |
@@ -23,6 +25,7 @@
 
 use super::app::Served;
 use super::event::{CallEvent, CallSummary, EndedBy, Side};
+use super::in_dialog::{Exchange, Ruled};
 use super::io::{CallKey, Command, Cx, Input, LegId, Output};
 use super::media::CallMedia;
 use super::plan::Connect;
@@ -67,18 +70,24 @@ pub(super) struct Dialing {
     pub(super) target: usize,
     pub(super) callee: LegId,
     pub(super) give_up_at: Instant,
-    /// The number of the caller's tag that shows the target's first early dialog.
-    pub(super) first_tag: usize,
+    /// How many early dialogs of former targets the caller was shown: targets do not share any,
+    /// since each answers the offer by itself.
+    pub(super) first_early: usize,
 }
 
 /// Both sides answered.
 #[derive(Debug)]
 pub(super) struct Connected {
+    pub(super) plan: Arc<Connect>,
+    /// What header rules need until the end.
+    pub(super) ruled: Option<Ruled>,
     pub(super) callee: LegId,
     /// The offer of the callee that waits for the caller's answer in the ACK (late offer).
     pub(super) late_offer: Option<Bytes>,
     /// When the plan's longest duration is over.
     pub(super) end_at: Option<Instant>,
+    /// In-dialog requests of one side that the other has not answered yet.
+    pub(super) exchanges: Vec<Exchange>,
 }
 
 /// Where the call stands; see the table above.
@@ -385,13 +394,14 @@ impl Call {
             LegEvent::Bye(bye) => self.on_bye(cx, Side::A, &bye),
             LegEvent::Request { tx, request } => match &self.phase {
                 Phase::Serving(_) => self.on_app_request(cx, tx, request),
-                _ => self.refuse_in_dialog(cx, LegId(0), tx, &request),
+                _ => self.on_side_request(cx, Side::A, LegId(0), tx, request),
             },
+            LegEvent::Response { tx, outcome } => self.on_exchange(cx, Side::A, tx, outcome),
+            LegEvent::RequestCancelled(tx) => self.on_exchange_cancelled(cx, Side::A, tx),
             LegEvent::Provisional { .. }
             | LegEvent::Answered { .. }
             | LegEvent::Refused(_)
-            | LegEvent::Failed(_)
-            | LegEvent::Response { .. } => {}
+            | LegEvent::Failed(_) => {}
         }
     }
 
@@ -414,12 +424,14 @@ impl Call {
             LegEvent::Refused(message) => self.on_refused(cx, id, &message),
             LegEvent::Failed(failure) => self.on_failed(cx, id, failure),
             LegEvent::Bye(bye) if self.is_callee(id) => self.on_bye(cx, Side::B, &bye),
-            LegEvent::Request { tx, request } => self.refuse_in_dialog(cx, id, tx, &request),
-            LegEvent::Bye(_)
-            | LegEvent::Cancelled(_)
-            | LegEvent::Acked(_)
-            | LegEvent::AckMissing
-            | LegEvent::Response { .. } => {}
+            LegEvent::Request { tx, request } => {
+                self.on_side_request(cx, Side::B, id, tx, request);
+            }
+            LegEvent::Response { tx, outcome } => self.on_exchange(cx, Side::B, tx, outcome),
+            LegEvent::RequestCancelled(tx) => self.on_exchange_cancelled(cx, Side::B, tx),
+            LegEvent::Acked(ack) => self.on_exchange_ack(cx, Side::B, &ack),
+            LegEvent::AckMissing => self.end(cx, EndedBy::Us, "the callee sent no ACK"),
+            LegEvent::Bye(_) | LegEvent::Cancelled(_) => {}
         }
     }
 

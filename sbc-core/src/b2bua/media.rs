@@ -6,12 +6,8 @@
 use super::event::Side;
 use super::io::Cx;
 use crate::net::{MediaAddress, Network, RealmId};
-use crate::ports::{
-    CallView, Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Participant, Peer, Reserve,
-    SessionId, StreamView,
-};
-use crate::sdp::{Codec, Direction, Origin, OurMedia, Sdp, SdpError, rewrite};
-use crate::time::Now;
+use crate::ports::{Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Peer, Reserve, SessionId};
+use crate::sdp::{Direction, Origin, OurMedia, Sdp, SdpError, rewrite};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -46,6 +42,24 @@ impl Line {
     }
 }
 
+/// The description that a side was last sent: its `o=` line is ours, its version grows by one with
+/// each change (RFC 3264 §8).
+#[derive(Debug, Default)]
+struct Sent {
+    id: u64,
+    version: u64,
+    body: Vec<u8>,
+}
+
+/// Which version of its description a side is to see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    /// The first in its dialog, of the early dialog with this number.
+    Early(u64),
+    /// The next one, or the last one again if nothing changed.
+    Next,
+}
+
 /// The media of a call.
 #[derive(Debug)]
 pub(super) struct CallMedia {
@@ -56,8 +70,8 @@ pub(super) struct CallMedia {
     lines: Vec<Line>,
     /// What each port was last told to face.
     peers: HashMap<u64, Peer>,
-    /// The `o=` session ids of the descriptions we send, by side they go to.
-    origin_ids: (u64, u64),
+    sent_a: Sent,
+    sent_b: Sent,
     reserved: bool,
 }
 
@@ -70,7 +84,8 @@ impl CallMedia {
             realm_b: realm_a,
             lines: Vec::new(),
             peers: HashMap::new(),
-            origin_ids: (0, 0),
+            sent_a: Sent::default(),
+            sent_b: Sent::default(),
             reserved: false,
         }
     }
@@ -106,6 +121,7 @@ impl CallMedia {
         network: &Network,
         from: Side,
         sdp: &[u8],
+        version: Version,
         commands: &mut Vec<MediaCmd>,
     ) -> Result<Vec<u8>, MediaFault> {
         let offer = Sdp::parse(sdp)?;
@@ -130,18 +146,17 @@ impl CallMedia {
             let media = offer.media(index);
             media.port() != 0 && media.is_rtp()
         });
-        Ok(rewrite(&offer, &self.origin(cx, to, 0, &addresses), &ours).to_bytes())
+        Ok(self.passed(cx, to, version, &addresses, &offer, &ours))
     }
 
-    /// The answer of `from`, as it is passed to the side that offered. `version` tells answers
-    /// apart that early dialogs of a forked call gave.
+    /// The answer of `from`, as it is passed to the side that offered.
     pub(super) fn answer(
         &mut self,
         cx: &mut Cx<'_>,
         network: &Network,
         from: Side,
         sdp: &[u8],
-        version: u64,
+        version: Version,
         commands: &mut Vec<MediaCmd>,
     ) -> Result<Vec<u8>, MediaFault> {
         let answer = Sdp::parse(sdp)?;
@@ -167,7 +182,7 @@ impl CallMedia {
                 media.rtcp = media.rtp;
             }
         }
-        Ok(rewrite(&answer, &self.origin(cx, to, version, &addresses), &ours).to_bytes())
+        Ok(self.passed(cx, to, version, &addresses, &answer, &ours))
     }
 
     /// The media address of each side, in the address family of the description.
@@ -259,111 +274,77 @@ impl CallMedia {
             .collect()
     }
 
-    fn origin(
+    fn passed(
         &mut self,
         cx: &mut Cx<'_>,
         to: Side,
-        version: u64,
+        version: Version,
         (a, b): &(MediaAddress, MediaAddress),
-    ) -> Origin {
-        let (id, address) = match to {
-            Side::A => (&mut self.origin_ids.0, a.advertise),
-            Side::B => (&mut self.origin_ids.1, b.advertise),
+        sdp: &Sdp,
+        ours: &[Option<OurMedia>],
+    ) -> Vec<u8> {
+        let (sent, address) = match to {
+            Side::A => (&mut self.sent_a, a.advertise),
+            Side::B => (&mut self.sent_b, b.advertise),
         };
-        if *id == 0 {
+        if sent.id == 0 {
             // Below 2^62: some readers take a signed number (RFC 8866 §5.2 asks for digits only).
-            *id = (cx.entropy.u64() >> 2).max(1);
+            sent.id = (cx.entropy.u64() >> 2).max(1);
         }
-        Origin {
-            id: *id,
-            version: version + 1,
-            address,
+        let id = sent.id;
+        let build = |version| {
+            rewrite(
+                sdp,
+                &Origin {
+                    id,
+                    version,
+                    address,
+                },
+                ours,
+            )
+            .to_bytes()
+        };
+        let mut number = match version {
+            Version::Early(dialog) => dialog + 1,
+            Version::Next => sent.version.max(1),
+        };
+        let mut body = build(number);
+        if version == Version::Next && body != sent.body {
+            number += 1;
+            body = build(number);
         }
+        sent.version = number;
+        sent.body.clone_from(&body);
+        body
     }
 
-    /// The call as recorders see it.
-    pub(super) fn view(
-        &self,
-        participants: Vec<Participant>,
-        offer: &[u8],
-        answer: &[u8],
-        call_id: &str,
-        answered_at: Now,
-        offered_by: Side,
-    ) -> CallView {
-        let mut streams = Vec::new();
-        if let (Ok(offer), Ok(answer)) = (Sdp::parse(offer), Sdp::parse(answer)) {
-            for (index, line) in self.lines.iter().enumerate() {
-                let (Some(a), Some(b), true) = (line.a, line.b, line.connected) else {
-                    continue;
-                };
-                if index >= offer.media_count() || index >= answer.media_count() {
-                    continue;
+    /// What each port faces now: to go back to if an offer is refused.
+    pub(super) fn peers(&self) -> HashMap<u64, Peer> {
+        self.peers.clone()
+    }
+
+    /// The offer was refused: each port faces what it did before (RFC 3261 §14.1).
+    pub(super) fn restore(&mut self, peers: HashMap<u64, Peer>, commands: &mut Vec<MediaCmd>) {
+        for line in &self.lines {
+            for port in [line.a, line.b].into_iter().flatten() {
+                let before = peers.get(&port.id.0);
+                if let Some(before) = before
+                    && self.peers.get(&port.id.0) != Some(before)
+                {
+                    commands.push(MediaCmd::Peer(port.id, *before));
                 }
-                let pair = Pair {
-                    offer: &offer,
-                    answer: &answer,
-                    index,
-                };
-                let (by_a, by_b) = match offered_by {
-                    Side::A => (pair.said_by_offerer(), pair.said_by_answerer()),
-                    Side::B => (pair.said_by_answerer(), pair.said_by_offerer()),
-                };
-                let stream =
-                    |port: MediaPort, from, to, said: (Vec<Codec>, Direction)| StreamView {
-                        port: port.id,
-                        from,
-                        to,
-                        kind: offer.media(index).kind().into(),
-                        codecs: said.0,
-                        ptime_ms: answer.media(index).ptime_ms(),
-                        direction: said.1,
-                    };
-                streams.push(stream(a, 0, 1, by_a));
-                streams.push(stream(b, 1, 0, by_b));
             }
         }
-        CallView {
-            participants,
-            streams,
-            call_id: call_id.into(),
-            answered_at,
-        }
-    }
-}
-
-/// One m-line of an offer and its answer.
-struct Pair<'a> {
-    offer: &'a Sdp,
-    answer: &'a Sdp,
-    index: usize,
-}
-
-impl Pair<'_> {
-    /// The offerer sends what the answer takes, numbered as the answer says (RFC 3264 §7).
-    fn said_by_offerer(&self) -> (Vec<Codec>, Direction) {
-        (
-            self.answer.media(self.index).codecs(),
-            self.offer.media(self.index).direction(),
-        )
+        self.peers = peers;
     }
 
-    /// The answerer sends what both have, in its own order, numbered as the offer says (§6.1).
-    fn said_by_answerer(&self) -> (Vec<Codec>, Direction) {
-        let offered = self.offer.media(self.index).codecs();
-        let codecs = self
-            .answer
-            .media(self.index)
-            .codecs()
+    /// The lines over which media flows: index, port of side A, port of side B.
+    pub(super) fn connected(&self) -> impl Iterator<Item = (usize, MediaPort, MediaPort)> {
+        self.lines
             .iter()
-            .filter_map(|c| offered.iter().find(|o| same_codec(o, c)).cloned())
-            .collect();
-        (codecs, self.answer.media(self.index).direction())
+            .enumerate()
+            .filter_map(|(index, line)| Some((index, line.a?, line.b?)).filter(|_| line.connected))
     }
-}
-
-fn same_codec(a: &Codec, b: &Codec) -> bool {
-    a.name.eq_ignore_ascii_case(&b.name) && a.clock_rate == b.clock_rate && a.channels == b.channels
 }
 
 fn address(network: &Network, realm: RealmId, v4: bool) -> Option<MediaAddress> {

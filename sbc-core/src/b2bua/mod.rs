@@ -5,15 +5,18 @@
 
 pub mod plan;
 
+mod answer;
 mod app;
 mod call;
 mod event;
+mod in_dialog;
 mod io;
 mod media;
 mod recording;
 mod relay;
 mod setup;
 mod teardown;
+mod view;
 
 pub use call::Call;
 pub use event::{CallEvent, CallSummary, EndedBy, Side};

@@ -1,9 +1,10 @@
 //! Side legs: each decides about a recorder's leg; the call owns leg and media.
 
 use super::call::{Call, Role};
-use super::event::{CallEvent, Side};
+use super::event::CallEvent;
 use super::io::{Cx, LegId};
 use super::plan::Connect;
+use super::view::Agreed;
 use crate::limits;
 use crate::ports::{
     LegNews, MediaCmd, Participant, RecorderState, SideCommand, SideCx, SideDial, SideEvent,
@@ -14,7 +15,6 @@ use crate::sip::{new_call_id, new_tag};
 use crate::time::Instant;
 use crate::transport::{Target, Transport};
 use crate::ua::{Dial, LegEvent};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub(super) struct Recording {
     side_leg: Box<dyn SideLeg>,
     leg: Option<LegId>,
+    started: bool,
     finished: bool,
 }
 
@@ -49,34 +50,31 @@ impl Call {
         self.recordings.push(Recording {
             side_leg,
             leg: None,
+            started: false,
             finished: false,
         });
     }
 
-    /// Both sides agreed on a session, and the caller is answered.
-    pub(super) fn start_recordings(
-        &mut self,
-        cx: &mut Cx<'_>,
-        offer: &[u8],
-        answer: &[u8],
-        offered_by: Side,
-    ) {
+    /// Both sides agreed on a session, the first one or another.
+    pub(super) fn tell_recordings(&mut self, cx: &mut Cx<'_>, agreed: &Agreed) {
         if self.recordings.is_empty() {
             return;
         }
         let Some(answered_at) = self.answered_at else {
             return;
         };
-        let view = self.media.view(
-            self.participants(),
-            offer,
-            answer,
-            &self.summary.call_id_a,
-            answered_at,
-            offered_by,
-        );
+        let call_id = &self.summary.call_id_a;
+        let view = self
+            .media
+            .view(self.participants(), agreed, call_id, answered_at);
         for index in 0..self.recordings.len() {
-            self.tell(cx, index, SideEvent::Answered(&view));
+            let first = !std::mem::replace(&mut self.recordings[index].started, true);
+            let event = if first {
+                SideEvent::Answered(&view)
+            } else {
+                SideEvent::Changed(&view)
+            };
+            self.tell(cx, index, event);
         }
     }
 
@@ -128,7 +126,7 @@ impl Call {
         event: LegEvent,
     ) {
         if let LegEvent::Answered { .. } = &event {
-            self.with_leg(cx, id, |leg, cx| leg.ack(cx, "", Bytes::new()));
+            self.with_leg(cx, id, |leg, cx| leg.ack(cx, None));
         }
         if let LegEvent::Request { tx, request } = &event {
             return self.answer_recorder(cx, id, *tx, request);
@@ -170,8 +168,8 @@ impl Call {
         }
     }
 
-    /// Requests of a recorder: it may not change the session yet (RFC 3261 §14.2), but is kept
-    /// alive.
+    /// Requests of a recorder: it is kept alive, and may not change the session yet (RFC 3261
+    /// §14.2: a refused re-INVITE leaves the session as it is).
     fn answer_recorder(
         &mut self,
         cx: &mut Cx<'_>,
@@ -179,15 +177,16 @@ impl Call {
         tx: crate::transaction::TxId,
         request: &Message,
     ) {
-        match request.method() {
-            Some(Method::Options) => {
-                let headers = [(HeaderName::Allow, crate::ua::ALLOW)];
-                self.with_leg(cx, id, |leg, cx| {
-                    leg.reply_to_request(cx, tx, request, StatusCode::of(200), &headers);
-                });
-            }
-            _ => self.refuse_in_dialog(cx, id, tx, request),
-        }
+        let status = match request.method() {
+            Some(Method::Options) => 200,
+            Some(Method::Update) if request.body().is_empty() => 200,
+            Some(Method::Invite | Method::Update) => 488,
+            _ => 405,
+        };
+        let headers = [(HeaderName::Allow, crate::ua::ALLOW)];
+        self.with_leg(cx, id, |leg, cx| {
+            leg.reply_to_request(cx, tx, request, StatusCode::of(status), &headers);
+        });
     }
 
     /// Tells a side leg something and does what it wants.

@@ -4,14 +4,14 @@ use super::call::{Call, Ended, Phase, Role};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
 use crate::ports::{MediaCmd, SessionId};
-use crate::sip::{HeaderName, Message, StatusCode};
+use crate::sip::{Message, Method, StatusCode};
+use bytes::Bytes;
 
 impl Call {
     /// CANCEL, or a BYE before the answer.
     pub(super) fn on_cancelled(&mut self, cx: &mut Cx<'_>, request: &Message) {
         self.summary.status = StatusCode::of(487);
-        let reason = request.header(&HeaderName::Reason).map(ToOwned::to_owned);
-        self.end_telling(cx, EndedBy::Caller, "cancelled", reason.as_deref());
+        self.end_telling(cx, EndedBy::Caller, "cancelled", Some((Side::A, request)));
     }
 
     /// A side hung up.
@@ -20,8 +20,7 @@ impl Call {
             Side::A => EndedBy::Caller,
             Side::B => EndedBy::Callee,
         };
-        let reason = bye.header(&HeaderName::Reason).map(ToOwned::to_owned);
-        self.end_telling(cx, by, "hung up", reason.as_deref());
+        self.end_telling(cx, by, "hung up", Some((side, bye)));
     }
 
     /// Ends every leg that is not over yet, media and recordings, and tells it once.
@@ -29,20 +28,40 @@ impl Call {
         self.end_telling(cx, by, why, None);
     }
 
-    /// As [`Self::end`], with the value of a Reason header for the other side (RFC 3326).
-    fn end_telling(&mut self, cx: &mut Cx<'_>, by: EndedBy, why: &str, reason: Option<&str>) {
+    /// As [`Self::end`]; what crosses of the message that ended it is told to the other side.
+    fn end_telling(
+        &mut self,
+        cx: &mut Cx<'_>,
+        by: EndedBy,
+        why: &str,
+        told_by: Option<(Side, &Message)>,
+    ) {
         if self.ended != Ended::No {
             return;
         }
         if let Phase::Serving(_) = &self.phase {
             self.end_app(cx);
         }
+        self.refuse_exchanges(cx);
+        let mut drafts = Vec::with_capacity(2);
+        for side in [Side::A, Side::B] {
+            let told = told_by
+                .filter(|(from, _)| *from == side)
+                .map(|(_, message)| message);
+            drafts.push(self.draft_for(side, Method::Bye, told, Bytes::new()));
+        }
         self.phase = Phase::Ending;
         self.invite = None;
         let ids: Vec<(LegId, Role)> = self.legs.iter().map(|seat| (seat.id, seat.role)).collect();
         for (id, role) in ids {
             if !matches!(role, Role::Recorder(_)) {
-                self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, reason));
+                // What one side says is told to the other.
+                let draft = if role == Role::Caller {
+                    &drafts[1]
+                } else {
+                    &drafts[0]
+                };
+                self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, Some(draft)));
             }
         }
         self.end_recordings(cx);

@@ -57,6 +57,8 @@ pub enum LegEvent {
         /// The request.
         request: Box<Message>,
     },
+    /// The peer cancelled a re-INVITE; the CANCEL is answered, the INVITE not yet.
+    RequestCancelled(TxId),
     /// What became of a request of ours in the dialog.
     Response {
         /// Its transaction.

@@ -58,8 +58,16 @@ impl Unacked {
 #[derive(Debug)]
 pub(super) struct Unconfirmed {
     unacked: Unacked,
-    /// A BYE waits for the ACK; with the value of its Reason header.
-    pub(super) hang_up: Option<Box<str>>,
+    /// A BYE waits for the ACK; these are its headers.
+    hang_up: Option<Box<Message>>,
+}
+
+impl Unconfirmed {
+    pub(super) fn hang_up_later(&mut self, headers: Option<&Message>) {
+        let empty = || Message::request(Method::Bye, "");
+        self.hang_up
+            .get_or_insert_with(|| Box::new(headers.cloned().unwrap_or_else(empty)));
+    }
 }
 
 /// A response to the INVITE.
@@ -118,6 +126,7 @@ impl Leg {
             ack: None,
             released: Vec::new(),
             reinvite: None,
+            reoffer: None,
         };
         leg.update_flow(&flow, nat);
         leg.absorb(cx, out);
@@ -175,6 +184,11 @@ impl Leg {
         if finish_reply(&mut message, reply, request, &self.contact()).is_err() {
             tracing::error!("a response of ours holds a line break in a header; not sent");
             return;
+        }
+        if reply.status.is_success() && request.contact().is_some() {
+            self.dialog.refresh_target(request);
+            let came_by = self.transactions.flow(tx).unwrap_or(self.flow);
+            self.update_flow(&came_by, route::sender_behind_nat(request, &came_by));
         }
         self.send_reply(cx, tx, &message);
         if request.method() == Some(&Method::Invite) && reply.status.is_success() {
@@ -247,8 +261,8 @@ impl Leg {
         let hang_up = side.hang_up.take();
         self.state = State::Confirmed;
         cx.event(LegEvent::Acked(ack));
-        if let Some(reason) = hang_up {
-            self.send_bye(cx, Some(&reason));
+        if let Some(headers) = hang_up {
+            self.send_bye(cx, Some(&headers));
         }
     }
 
@@ -290,23 +304,24 @@ impl Leg {
             self.state = State::Confirmed;
         }
         cx.event(LegEvent::AckMissing);
-        if let Some(reason) = hang_up {
-            self.send_bye(cx, Some(&reason));
+        if let Some(headers) = hang_up {
+            self.send_bye(cx, Some(&headers));
         }
     }
 
     pub(super) fn on_cancel(&mut self, cx: &mut LegCx<'_>, flow: Flow, cancel: Message) {
-        let known = self.transactions.cancelled_by(&cancel).is_some();
+        let cancelled = self.transactions.cancelled_by(&cancel);
         let mut out = Vec::new();
         let tx = self
             .transactions
             .on_request(cx.now, flow, &cancel, &mut out);
         self.absorb(cx, out);
         let Some(tx) = tx else { return };
-        let status = if known { 200 } else { 481 };
+        let status = if cancelled.is_some() { 200 } else { 481 };
         self.reply(cx, tx, &cancel, StatusCode::of(status));
-        if !known || !matches!(self.state, State::Incoming(_)) {
-            return;
+        let Some(invite) = cancelled else { return };
+        if !matches!(self.state, State::Incoming(_)) {
+            return cx.event(LegEvent::RequestCancelled(invite));
         }
         if let State::Incoming(side) = std::mem::replace(&mut self.state, State::Ended) {
             self.terminate_invite(cx, &side);

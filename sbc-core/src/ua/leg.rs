@@ -33,6 +33,7 @@
 use super::event::{LegEvent, LegOutput};
 use super::incoming::{Incoming as IncomingSide, Unacked, Unconfirmed};
 use super::outgoing::{Answered, Calling, Resolving};
+use super::reoffer::Reoffer;
 use super::route;
 use crate::Entropy;
 use crate::dialog::Dialog;
@@ -46,7 +47,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The methods of our dialogs.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
 /// What a leg is given with each input.
 pub struct LegCx<'a> {
@@ -93,8 +94,10 @@ pub struct Leg {
     pub(super) ack: Option<(TxId, Transmit)>,
     /// Branches that answered our INVITE too late and were hung up: the peer's tag, and the ACK.
     pub(super) released: Vec<(Box<str>, Transmit)>,
-    /// The 2xx of a re-INVITE that waits for its ACK.
+    /// Our 2xx of the peer's re-INVITE, waiting for its ACK.
     pub(super) reinvite: Option<Box<Unacked>>,
+    /// Our re-INVITE, waiting for its final response or for our ACK.
+    pub(super) reoffer: Option<Box<Reoffer>>,
 }
 
 impl Leg {
@@ -160,6 +163,12 @@ impl Leg {
         }
     }
 
+    /// Whether the dialog is confirmed on both sides and no re-INVITE is open in either direction.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Confirmed) && self.reinvite.is_none() && self.reoffer.is_none()
+    }
+
     /// What lingers after the end, for the endpoint.
     pub fn take_residues(&mut self, now: Instant) -> Vec<Residue> {
         self.transactions.take_residues(now)
@@ -220,7 +229,7 @@ impl Leg {
             }
             State::Answered(answered) => {
                 // Our ACK is owed before the dialog may end (RFC 3261 §13.2.2.4).
-                self.send_ack(cx, answered.invite, answered.cseq, "", Bytes::new());
+                self.send_ack(cx, answered.invite, answered.cseq, None);
                 cx.event(LegEvent::Bye(bye));
             }
             _ => cx.event(LegEvent::Bye(bye)),
@@ -266,39 +275,34 @@ impl Leg {
         self.absorb(cx, out);
     }
 
-    /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. `reason` is the
-    /// value of a Reason header (RFC 3326) where one is to be told.
-    pub fn hang_up(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
+    /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. The header lines
+    /// of `headers` go into a BYE; into a CANCEL, which mirrors its INVITE, only Reason (RFC 3326).
+    pub fn hang_up(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
         match &mut self.state {
             State::Resolving(_) => self.state = State::Ended,
-            State::Calling(_) => self.cancel(cx, reason),
+            State::Calling(_) => self.cancel(cx, headers),
             State::Answered(answered) => {
                 let (invite, cseq) = (answered.invite, answered.cseq);
-                self.send_ack(cx, invite, cseq, "", Bytes::new());
-                self.send_bye(cx, reason);
+                self.send_ack(cx, invite, cseq, None);
+                self.send_bye(cx, headers);
             }
             State::Incoming(_) => self.refuse(cx, StatusCode::of(480), "", None),
-            State::Unconfirmed(side) => {
-                side.hang_up
-                    .get_or_insert_with(|| reason.unwrap_or_default().into());
-            }
-            State::Confirmed => self.send_bye(cx, reason),
+            State::Unconfirmed(side) => side.hang_up_later(headers),
+            State::Confirmed => self.send_bye(cx, headers),
             State::Closing { .. } | State::Ended => {}
         }
     }
 
-    pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
-        let headers: &[(HeaderName, &str)] = match reason {
-            Some(reason) if !reason.is_empty() => &[(HeaderName::Reason, reason)],
-            _ => &[],
-        };
-        self.state = match self.request(cx, Method::Bye, headers, "", Bytes::new()) {
+    pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
+        let empty = Message::request(Method::Bye, "");
+        self.state = match self.request(cx, Method::Bye, headers.unwrap_or(&empty)) {
             Ok(bye) => State::Closing { bye },
             Err(InvalidValue) => State::Ended,
         };
     }
 
-    /// Sends a request in the dialog.
+    /// Sends a request in the dialog: its header lines and body are those of `draft`. An INVITE is
+    /// sent with [`Self::reinvite`].
     ///
     /// # Errors
     /// CR, LF or NUL in a header.
@@ -306,26 +310,32 @@ impl Leg {
         &mut self,
         cx: &mut LegCx<'_>,
         method: Method,
-        headers: &[(HeaderName, &str)],
-        content_type: &str,
-        body: Bytes,
+        draft: &Message,
     ) -> Result<TxId, InvalidValue> {
-        let with_contact = !matches!(method, Method::Bye | Method::Info | Method::Message);
-        let mut request = self.dialog.request(method)?;
-        self.push_via(cx, &mut request)?;
-        if with_contact {
-            request.push(HeaderName::Contact, &self.contact())?;
-        }
-        for (name, value) in headers {
-            request.push(name.clone(), value)?;
-        }
-        request.set_body(content_type, body)?;
+        let request = self.build_request(cx, method, draft)?;
         let mut out = Vec::new();
         let tx = self
             .transactions
             .send_request(cx.now, self.flow, &request, &mut out);
         self.absorb(cx, out);
         Ok(tx)
+    }
+
+    pub(super) fn build_request(
+        &mut self,
+        cx: &mut LegCx<'_>,
+        method: Method,
+        draft: &Message,
+    ) -> Result<Message, InvalidValue> {
+        let with_contact = matches!(method, Method::Invite | Method::Update);
+        let mut request = self.dialog.request(method)?;
+        self.push_via(cx, &mut request)?;
+        if with_contact {
+            request.push(HeaderName::Contact, &self.contact())?;
+            request.push(HeaderName::Allow, ALLOW)?;
+        }
+        push_draft(&mut request, draft)?;
+        Ok(request)
     }
 
     /// Answers a request that [`LegEvent::Request`] told of, without body.
@@ -389,6 +399,9 @@ impl Leg {
                     self.state = State::Ended;
                 }
             }
+            _ if self.reoffer.as_ref().is_some_and(|r| r.is(tx)) => {
+                self.on_reinvite_outcome(cx, tx, outcome);
+            }
             _ if *method == Method::Invite => self.on_further_success(cx, tx, outcome),
             _ if matches!(method, Method::Cancel | Method::Bye) => {}
             _ => cx.event(LegEvent::Response { tx, outcome }),
@@ -436,4 +449,18 @@ impl Leg {
             behind_nat,
         );
     }
+}
+
+/// Puts the header lines and the body of a draft into a request.
+pub(super) fn push_draft(request: &mut Message, draft: &Message) -> Result<(), InvalidValue> {
+    for line in draft.headers() {
+        if !matches!(
+            line.name,
+            HeaderName::ContentType | HeaderName::ContentLength
+        ) {
+            request.push_copy(line);
+        }
+    }
+    let content_type = draft.header(&HeaderName::ContentType).unwrap_or_default();
+    request.set_body(content_type, draft.body())
 }

@@ -5,6 +5,7 @@ mod event;
 mod incoming;
 mod leg;
 mod outgoing;
+mod reoffer;
 mod route;
 
 pub use event::{Failure, LegEvent, LegOutput};

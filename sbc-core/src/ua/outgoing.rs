@@ -1,7 +1,7 @@
 //! The caller's half of a leg (UAC).
 
 use super::event::{Failure, LegEvent, LegOutput};
-use super::leg::{ALLOW, Leg, LegCx, State};
+use super::leg::{ALLOW, Leg, LegCx, State, push_draft};
 use crate::dialog::{Dialog, OfferAnswer};
 use crate::limits;
 use crate::net::{ListenerId, Network, RealmId};
@@ -116,6 +116,7 @@ impl Leg {
             ack: None,
             released: Vec::new(),
             reinvite: None,
+            reoffer: None,
         };
         leg.state = State::Resolving(Box::new(Resolving { dial }));
         match target.host {
@@ -195,19 +196,7 @@ impl Leg {
         if dial.draft.header(&HeaderName::Allow).is_none() {
             request.push(HeaderName::Allow, ALLOW)?;
         }
-        for line in dial.draft.headers() {
-            if !matches!(
-                line.name,
-                HeaderName::ContentType | HeaderName::ContentLength
-            ) {
-                request.push_copy(line);
-            }
-        }
-        let content_type = dial
-            .draft
-            .header(&HeaderName::ContentType)
-            .unwrap_or_default();
-        request.set_body(content_type, dial.draft.body())?;
+        push_draft(&mut request, &dial.draft)?;
         Ok(request)
     }
 
@@ -360,13 +349,14 @@ impl Leg {
         self.absorb(cx, out);
     }
 
-    /// Acknowledges the 2xx. A body is the answer to an offer that came with it.
-    pub fn ack(&mut self, cx: &mut LegCx<'_>, content_type: &str, body: Bytes) {
+    /// Acknowledges the 2xx, with the header lines and the body of `draft`: a body is the answer to
+    /// an offer that came with the 2xx.
+    pub fn ack(&mut self, cx: &mut LegCx<'_>, draft: Option<&Message>) {
         let State::Answered(answered) = &self.state else {
             return;
         };
         let (invite, cseq) = (answered.invite, answered.cseq);
-        self.send_ack(cx, invite, cseq, content_type, body);
+        self.send_ack(cx, invite, cseq, draft);
         self.state = State::Confirmed;
     }
 
@@ -375,15 +365,16 @@ impl Leg {
         cx: &mut LegCx<'_>,
         invite: TxId,
         cseq: u32,
-        content_type: &str,
-        body: Bytes,
+        draft: Option<&Message>,
     ) {
         let built = self
             .dialog
             .request_numbered(Method::Ack, cseq)
             .and_then(|mut ack| {
                 self.push_via(cx, &mut ack)?;
-                ack.set_body(content_type, body)?;
+                if let Some(draft) = draft {
+                    push_draft(&mut ack, draft)?;
+                }
                 Ok(ack)
             });
         let Ok(ack) = built else { return };
@@ -396,14 +387,16 @@ impl Leg {
         cx.out.push_back(LegOutput::Transmit(transmit));
     }
 
-    pub(super) fn cancel(&mut self, cx: &mut LegCx<'_>, reason: Option<&str>) {
+    pub(super) fn cancel(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
         let State::Calling(calling) = &mut self.state else {
             return;
         };
         if !matches!(calling.cancel, Cancel::No) {
             return;
         }
-        let reason = reason.unwrap_or_default();
+        let reason = headers
+            .and_then(|h| h.header(&HeaderName::Reason))
+            .unwrap_or_default();
         if calling.provisional {
             self.send_cancel(cx, reason);
         } else {
@@ -467,7 +460,7 @@ impl Calling {
 
 /// RFC 3261 §9.1: one Via, equal to that of the INVITE; its Request-URI, Call-ID, To, From, number
 /// of CSeq and Route.
-fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
+pub(super) fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
     let mut cancel = Message::request(Method::Cancel, invite.request_uri());
     for line in invite.headers() {
         match line.name {

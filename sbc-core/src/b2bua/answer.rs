@@ -1,0 +1,266 @@
+//! From the callee's first answer to the caller's ACK: early media, 2xx, late offer, recorders.
+
+use super::call::{Call, Connected, Phase};
+use super::event::{CallEvent, EndedBy, Side};
+use super::in_dialog::Ruled;
+use super::io::{Cx, LegId, Output};
+use super::media::{MediaFault, Version};
+use super::plan::Connect;
+use super::relay::{Border, cross};
+use super::setup::reason_of;
+use super::view::Agreed;
+use crate::sip::{Message, Method, StatusCode, new_tag};
+use crate::ua::Reply;
+use bytes::Bytes;
+use std::sync::Arc;
+
+impl Call {
+    /// The callee rings, or plays early media.
+    pub(super) fn on_provisional(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LegId,
+        message: &Message,
+        early: usize,
+        answer: Option<Bytes>,
+    ) {
+        let Phase::Dialing(dialing) = &self.phase else {
+            return;
+        };
+        if dialing.callee != id {
+            return;
+        }
+        let early = dialing.first_early + early;
+        let (plan, Some(status)) = (Arc::clone(&dialing.plan), message.status()) else {
+            return;
+        };
+        let version = Version::Early(early as u64);
+        let body = match answer {
+            Some(sdp) => self
+                .pass_answer(cx, &plan, Side::B, &sdp, version)
+                .unwrap_or_default(),
+            None => Bytes::new(),
+        };
+        let headers = self.crossing(id, LegId(0), message);
+        let tag = self.caller_tag(cx, early);
+        self.with_leg(cx, LegId(0), |leg, cx| {
+            leg.ring(
+                cx,
+                &Reply {
+                    status,
+                    reason: reason_of(&headers),
+                    tag: Some(&tag),
+                    headers: Some(&headers),
+                    content_type: if body.is_empty() {
+                        ""
+                    } else {
+                        "application/sdp"
+                    },
+                    body: &body,
+                },
+            );
+        });
+        self.event(CallEvent::Ringing(status));
+    }
+
+    /// The callee answered.
+    pub(super) fn on_answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LegId,
+        message: &Message,
+        early: usize,
+        sdp: Option<Bytes>,
+    ) {
+        let Phase::Dialing(dialing) = &self.phase else {
+            return self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, None));
+        };
+        if dialing.callee != id {
+            return self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, None));
+        }
+        let early = dialing.first_early + early;
+        let (plan, target) = (Arc::clone(&dialing.plan), dialing.target);
+        let Some(incoming) = self.invite.take() else {
+            return;
+        };
+        let offer = incoming.message.sdp();
+        let ruled = Ruled::new(&plan, target, incoming);
+        if offer.is_some() || sdp.is_none() {
+            let ack = ruled.as_ref().map(|ruled| ruled.draft(Method::Ack));
+            self.with_leg(cx, id, |leg, cx| leg.ack(cx, ack.as_ref()));
+        }
+        let version = Version::Early(early as u64);
+        let passed = match (&sdp, &offer) {
+            (Some(sdp), Some(_)) => self.pass_answer(cx, &plan, Side::B, sdp, version),
+            (Some(sdp), None) => self.pass_offer(cx, &plan, Side::B, sdp, version),
+            (None, None) => Ok(Bytes::new()),
+            (None, Some(_)) => Err(MediaFault::Nothing),
+        };
+        let body = match passed {
+            Ok(body) => body,
+            Err(fault) => {
+                tracing::info!(%fault, "the callee's answer cannot be used");
+                self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, None));
+                return self.refuse(cx, StatusCode::of(502), "", "the callee's SDP is unusable");
+            }
+        };
+        self.answer_caller(cx, id, message, early, &body);
+        let end_at = self.longest.map(|longest| cx.now.mono + longest);
+        let (late_offer, agreed) = match (offer, sdp) {
+            (Some(offer), Some(answer)) => (None, Some(Agreed::new(Side::A, &offer, &answer))),
+            (_, late) => (late, None),
+        };
+        let started = Arc::clone(&plan);
+        self.phase = Phase::Connected(Box::new(Connected {
+            plan,
+            ruled,
+            callee: id,
+            late_offer,
+            end_at,
+            exchanges: Vec::new(),
+        }));
+        self.answered_at = Some(cx.now);
+        self.summary.answered_at = Some(cx.now.unix);
+        self.event(CallEvent::Answered);
+        self.open_recordings(&started);
+        if let Some(agreed) = agreed {
+            self.tell_recordings(cx, &agreed);
+        }
+    }
+
+    fn answer_caller(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LegId,
+        message: &Message,
+        early: usize,
+        body: &Bytes,
+    ) {
+        let headers = self.crossing(id, LegId(0), message);
+        let tag = self.caller_tag(cx, early);
+        let status = message.status().unwrap_or(StatusCode::of(200));
+        self.summary.status = status;
+        self.with_leg(cx, LegId(0), |leg, cx| {
+            leg.answer(
+                cx,
+                &Reply {
+                    status,
+                    reason: reason_of(&headers),
+                    tag: Some(&tag),
+                    headers: Some(&headers),
+                    content_type: if body.is_empty() {
+                        ""
+                    } else {
+                        "application/sdp"
+                    },
+                    body,
+                },
+            );
+        });
+    }
+
+    /// The caller's ACK; after a late offer it brings the answer, which the callee's ACK passes on.
+    pub(super) fn on_caller_ack(&mut self, cx: &mut Cx<'_>, ack: &Message) {
+        let Phase::Connected(connected) = &mut self.phase else {
+            return self.on_app_confirmed(cx);
+        };
+        let (callee, plan) = (connected.callee, Arc::clone(&connected.plan));
+        let Some(offer) = connected.late_offer.take() else {
+            return self.on_exchange_ack(cx, Side::A, ack);
+        };
+        let Some(answer) = ack.sdp() else {
+            return self.end(cx, EndedBy::Us, "the caller's ACK brought no answer");
+        };
+        match self.pass_answer(cx, &plan, Side::A, &answer, Version::Early(0)) {
+            Ok(body) => {
+                let ack = self.draft_for(Side::A, Method::Ack, Some(ack), body);
+                self.with_leg(cx, callee, |leg, cx| leg.ack(cx, Some(&ack)));
+                self.tell_recordings(cx, &Agreed::new(Side::B, &offer, &answer));
+            }
+            Err(fault) => {
+                tracing::info!(%fault, "the caller's answer cannot be used");
+                self.end(cx, EndedBy::Us, "the caller's SDP is unusable");
+            }
+        }
+    }
+
+    /// An answer of `from`, as the other side is to see it.
+    pub(super) fn pass_answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        plan: &Connect,
+        from: Side,
+        sdp: &Bytes,
+        version: Version,
+    ) -> Result<Bytes, MediaFault> {
+        if !plan.relay {
+            return Ok(sdp.clone());
+        }
+        let network = Arc::clone(&self.network);
+        let mut commands = Vec::new();
+        let answer = self
+            .media
+            .answer(cx, &network, from, sdp, version, &mut commands);
+        self.media_commands(commands);
+        Ok(answer?.into())
+    }
+
+    /// An offer of `from`, as the other side is to see it.
+    pub(super) fn pass_offer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        plan: &Connect,
+        from: Side,
+        sdp: &Bytes,
+        version: Version,
+    ) -> Result<Bytes, MediaFault> {
+        if !plan.relay {
+            return Ok(sdp.clone());
+        }
+        let network = Arc::clone(&self.network);
+        let mut commands = Vec::new();
+        let offer = self
+            .media
+            .offer(cx, &network, from, sdp, version, &mut commands);
+        self.media_commands(commands);
+        Ok(offer?.into())
+    }
+
+    /// What crosses of a message from one leg to another: headers, and of a response the phrase where
+    /// both sides are trusted. A phrase is free text that may name a host (`404 unknown on 10.0.0.5`).
+    pub(super) fn crossing(&self, from: LegId, to: LegId, message: &Message) -> Message {
+        let trust = |wanted: LegId| {
+            let seat = self.legs.iter().find(|seat| seat.id == wanted);
+            seat.map(|seat| self.network.realm(seat.leg.realm()).trust)
+                .unwrap_or_default()
+        };
+        let border = Border {
+            from: trust(from),
+            to: trust(to),
+        };
+        let status = message.status().unwrap_or(StatusCode::of(200));
+        let phrase = if border.is_trusted() { reason_of(message) } else { "" };
+        let mut draft = Message::response(status, phrase);
+        cross(message, &mut draft, border);
+        draft
+    }
+
+    /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261
+    /// §12.1).
+    fn caller_tag(&mut self, cx: &mut Cx<'_>, early: usize) -> Box<str> {
+        self.shown_tags = self.shown_tags.max(early + 1);
+        let Some(caller) = self.legs.first_mut() else {
+            return "".into();
+        };
+        while caller.tags.len() <= early {
+            let tag: Box<str> = new_tag(cx.entropy).into();
+            let call_id = caller.leg.call_id().into();
+            self.out.push_back(Output::Claim {
+                call_id,
+                tag: tag.clone(),
+            });
+            caller.tags.push(tag);
+        }
+        caller.tags[early].clone()
+    }
+}

@@ -1,0 +1,480 @@
+//! Requests inside the call: re-INVITE and UPDATE (hold, resume, another codec or address), INFO.
+//! Each is taken in on one side and made anew on the other; the answer comes back the same way.
+//!
+//! | the request | while | answer |
+//! |---|---|---|
+//! | re-INVITE, UPDATE with SDP | the call is settled | passed on |
+//! | re-INVITE, UPDATE with SDP | another of them is open, or an ACK is missing | 491 (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | INFO, UPDATE without SDP | connected | passed on |
+//! | any of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | OPTIONS | any time | 200 |
+//! | any other | any time | 405 (§8.2.1) |
+//!
+//! | the other side answers | to the side that asked | media |
+//! |---|---|---|
+//! | 2xx with the answer | 2xx with it; ACK to the other side | as agreed |
+//! | 2xx with an offer (re-INVITE without SDP) | 2xx with it; its ACK brings the answer, which the ACK passes on | as agreed |
+//! | 300 to 699 | the same | as before the offer (§14.1) |
+//! | 481, 408, nothing | the same; then the call ends (§12.2.1.2) | closed |
+//! | it cannot be reached | 503 | as before the offer |
+
+use super::call::{Call, Connected, Phase};
+use super::event::{EndedBy, Side};
+use super::io::{Cx, LegId};
+use super::media::{MediaFault, Version};
+use super::plan::Connect;
+use super::setup::reason_of;
+use super::view::Agreed;
+use crate::limits;
+use crate::ports::{MessageRules, Peer, RequestFacts, RuleFacts};
+use crate::sip::{HeaderName, Message, Method, StatusCode};
+use crate::transaction::{Outcome, TxId};
+use crate::transport::Incoming;
+use crate::ua::{ALLOW, Leg, Reply};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const SDP: &str = "application/sdp";
+
+/// The header rules of the call, and the request they look at.
+#[derive(Debug)]
+pub(super) struct Ruled {
+    rules: Arc<dyn MessageRules>,
+    invite: Box<Incoming>,
+    target: Option<Arc<str>>,
+}
+
+impl Ruled {
+    /// Nothing where the profile has no rules: then nobody needs the INVITE any more.
+    pub(super) fn new(plan: &Connect, target: usize, invite: Box<Incoming>) -> Option<Self> {
+        let rules = Arc::clone(plan.rules.as_ref()?);
+        let target = plan.targets.get(target).and_then(|t| t.trunk.clone());
+        Some(Self {
+            rules,
+            invite,
+            target,
+        })
+    }
+
+    /// The header lines that the rules give a request towards the callee.
+    pub(super) fn draft(&self, method: Method) -> Message {
+        let mut draft = Message::request(method, "");
+        self.apply(&mut draft);
+        draft
+    }
+
+    fn apply(&self, draft: &mut Message) {
+        let request = RequestFacts {
+            message: &self.invite.message,
+            flow: &self.invite.flow,
+        };
+        let facts = RuleFacts {
+            request,
+            target: self.target.as_deref(),
+        };
+        self.rules.apply(&facts, draft);
+        // They stay what the rules made of them on the INVITE.
+        draft.remove(&HeaderName::From);
+        draft.remove(&HeaderName::To);
+    }
+}
+
+/// A request of one side that the other has not answered yet.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    from: Side,
+    asked: TxId,
+    request: Box<Message>,
+    passed: TxId,
+    state: Session,
+}
+
+/// What an exchange is about to change.
+#[derive(Debug)]
+enum Session {
+    /// Nothing.
+    Same,
+    /// An offer of the side that asked; and what ports faced before.
+    Offered(Bytes, HashMap<u64, Peer>),
+    /// A re-INVITE without SDP: the other side will offer.
+    Asked(HashMap<u64, Peer>),
+    /// It did; the ACK of the side that asked brings the answer.
+    Answering(Bytes),
+}
+
+impl Exchange {
+    /// Whether it changes the session: one at a time.
+    const fn is_offer(&self) -> bool {
+        !matches!(self.state, Session::Same)
+    }
+}
+
+impl Call {
+    /// A request inside the call.
+    pub(super) fn on_side_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        side: Side,
+        id: LegId,
+        tx: TxId,
+        request: Box<Message>,
+    ) {
+        let offers = request.method() == Some(&Method::Invite) || request.sdp().is_some();
+        match request.method() {
+            Some(Method::Options) => {
+                let allow = [(HeaderName::Allow, ALLOW)];
+                return self.refuse_request(cx, id, tx, &request, 200, &allow);
+            }
+            Some(Method::Invite | Method::Update | Method::Info) => {}
+            _ => {
+                let allow = [(HeaderName::Allow, ALLOW)];
+                return self.refuse_request(cx, id, tx, &request, 405, &allow);
+            }
+        }
+        let Phase::Connected(connected) = &self.phase else {
+            let later = [(HeaderName::RetryAfter, "1")];
+            return self.refuse_request(cx, id, tx, &request, 500, &later);
+        };
+        let (a, b) = (LegId(0), connected.callee);
+        let open = connected.exchanges.iter().any(Exchange::is_offer);
+        let busy = connected.exchanges.len() >= limits::LEG_TRANSACTIONS;
+        if busy {
+            let later = [(HeaderName::RetryAfter, "1")];
+            return self.refuse_request(cx, id, tx, &request, 500, &later);
+        }
+        if offers && (open || !self.is_settled(a) || !self.is_settled(b)) {
+            return self.refuse_request(cx, id, tx, &request, 491, &[]);
+        }
+        self.pass_on(cx, side, tx, request);
+    }
+
+    fn is_settled(&self, id: LegId) -> bool {
+        let seat = self.legs.iter().find(|seat| seat.id == id);
+        seat.is_some_and(|seat| seat.leg.is_settled())
+    }
+
+    fn refuse_request(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: LegId,
+        tx: TxId,
+        request: &Message,
+        status: u16,
+        headers: &[(HeaderName, &str)],
+    ) {
+        self.with_leg(cx, id, |leg, cx| {
+            leg.reply_to_request(cx, tx, request, StatusCode::of(status), headers);
+        });
+    }
+
+    fn leg_on(&self, side: Side) -> Option<LegId> {
+        match (&self.phase, side) {
+            (Phase::Connected(connected), Side::B) => Some(connected.callee),
+            (_, Side::A) => Some(LegId(0)),
+            _ => None,
+        }
+    }
+
+    fn connected(&mut self) -> Option<&mut Connected> {
+        match &mut self.phase {
+            Phase::Connected(connected) => Some(connected),
+            _ => None,
+        }
+    }
+
+    /// A request towards the other side of `from`: what crosses of `message`, what the rules add, a
+    /// body.
+    pub(super) fn draft_for(
+        &self,
+        from: Side,
+        method: Method,
+        message: Option<&Message>,
+        body: Bytes,
+    ) -> Message {
+        let mut draft = Message::request(method, "");
+        if let (Some(message), Some(here), Some(there)) =
+            (message, self.leg_on(from), self.leg_on(from.other()))
+        {
+            for line in self.crossing(here, there, message).headers() {
+                draft.push_copy(line);
+            }
+        }
+        if let (Phase::Connected(connected), Side::A) = (&self.phase, from)
+            && let Some(ruled) = &connected.ruled
+        {
+            ruled.apply(&mut draft);
+        }
+        if !body.is_empty() {
+            // A fixed type, without line breaks.
+            let _typed = draft.set_body(SDP, body);
+        }
+        draft
+    }
+
+    fn pass_on(&mut self, cx: &mut Cx<'_>, from: Side, asked: TxId, request: Box<Message>) {
+        let (Some(method), Some(here), Some(there)) = (
+            request.method().cloned(),
+            self.leg_on(from),
+            self.leg_on(from.other()),
+        ) else {
+            return;
+        };
+        let before = self.media.peers();
+        let (state, body) = match (request.sdp(), &method) {
+            (Some(sdp), _) => match self.pass_session(cx, from, &sdp, true) {
+                Ok(body) => (Session::Offered(sdp, before), body),
+                Err(fault) => {
+                    tracing::info!(%fault, "an offer cannot be passed on");
+                    self.restore(before);
+                    return self.refuse_request(cx, here, asked, &request, 488, &[]);
+                }
+            },
+            (None, Method::Invite) => (Session::Asked(before), Bytes::new()),
+            (None, _) => (Session::Same, Bytes::new()),
+        };
+        let mut draft = self.draft_for(from, method.clone(), Some(&request), body);
+        if matches!(state, Session::Same) && !request.body().is_empty() {
+            let content_type = request.header(&HeaderName::ContentType).unwrap_or_default();
+            // Read from a header: without line breaks.
+            let _typed = draft.set_body(content_type, request.body());
+        }
+        let mut sent = None;
+        self.with_leg(cx, there, |leg, cx| {
+            sent = match method {
+                Method::Invite => leg.reinvite(cx, &draft).ok(),
+                _ => leg.request(cx, method, &draft).ok(),
+            };
+        });
+        match (sent, self.connected()) {
+            (Some(passed), Some(connected)) => {
+                let exchange = Exchange {
+                    from,
+                    asked,
+                    request,
+                    passed,
+                    state,
+                };
+                connected.exchanges.push(exchange);
+            }
+            _ => self.refuse_request(cx, here, asked, &request, 500, &[]),
+        }
+    }
+
+    /// A description of `from` as the other side is to see it.
+    fn pass_session(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Side,
+        sdp: &Bytes,
+        is_offer: bool,
+    ) -> Result<Bytes, MediaFault> {
+        let Some(plan) = self
+            .connected()
+            .map(|connected| Arc::clone(&connected.plan))
+        else {
+            return Err(MediaFault::Nothing);
+        };
+        if is_offer {
+            self.pass_offer(cx, &plan, from, sdp, Version::Next)
+        } else {
+            self.pass_answer(cx, &plan, from, sdp, Version::Next)
+        }
+    }
+
+    fn restore(&mut self, before: HashMap<u64, Peer>) {
+        let mut commands = Vec::new();
+        self.media.restore(before, &mut commands);
+        self.media_commands(commands);
+    }
+
+    /// What became of a request that was passed on to `side`.
+    pub(super) fn on_exchange(&mut self, cx: &mut Cx<'_>, side: Side, tx: TxId, outcome: Outcome) {
+        if let Outcome::Response(response) = &outcome
+            && response.status().is_some_and(StatusCode::is_provisional)
+        {
+            return;
+        }
+        let Some(connected) = self.connected() else {
+            return;
+        };
+        let found = |e: &Exchange| e.passed == tx && e.from == side.other();
+        let Some(index) = connected.exchanges.iter().position(found) else {
+            return;
+        };
+        let exchange = connected.exchanges.swap_remove(index);
+        match outcome {
+            Outcome::Response(response)
+                if response.status().is_some_and(StatusCode::is_success) =>
+            {
+                self.on_exchange_success(cx, exchange, &response);
+            }
+            Outcome::Response(response) => self.on_exchange_refusal(cx, exchange, &response),
+            Outcome::TimedOut => {
+                self.fail_exchange(cx, exchange, 408);
+                self.end(cx, EndedBy::Us, "a request inside the call got no answer");
+            }
+            Outcome::TransportFailed => self.fail_exchange(cx, exchange, 503),
+        }
+    }
+
+    fn on_exchange_success(&mut self, cx: &mut Cx<'_>, mut exchange: Exchange, response: &Message) {
+        let invite = exchange.request.method() == Some(&Method::Invite);
+        let there = exchange.from.other();
+        let body = match (&exchange.state, response.sdp()) {
+            (Session::Offered(..), Some(answer)) => self.pass_session(cx, there, &answer, false),
+            (Session::Asked(_), Some(offer)) => self.pass_session(cx, there, &offer, true),
+            (Session::Offered(..), None) => Err(MediaFault::Nothing),
+            (_, _) => Ok(Bytes::new()),
+        };
+        let late = matches!(
+            (&exchange.state, response.sdp()),
+            (Session::Asked(_), Some(_))
+        );
+        if invite && (!late || body.is_err()) {
+            let ack = self.draft_for(exchange.from, Method::Ack, None, Bytes::new());
+            if let Some(id) = self.leg_on(there) {
+                self.with_leg(cx, id, |leg, cx| leg.ack_reinvite(cx, Some(&ack)));
+            }
+        }
+        let body = match body {
+            Ok(body) => body,
+            Err(fault) => {
+                tracing::info!(%fault, "an answer inside the call cannot be used");
+                self.fail_exchange(cx, exchange, 500);
+                return self.end(cx, EndedBy::Us, "the sides no longer agree on a session");
+            }
+        };
+        self.answer_exchange(cx, &exchange, response, &body);
+        match (
+            std::mem::replace(&mut exchange.state, Session::Same),
+            response.sdp(),
+        ) {
+            (Session::Offered(offer, _), Some(answer)) => {
+                self.tell_recordings(cx, &Agreed::new(exchange.from, &offer, &answer));
+            }
+            (Session::Asked(_), Some(offer)) => {
+                exchange.state = Session::Answering(offer);
+                if let Some(connected) = self.connected() {
+                    connected.exchanges.push(exchange);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answer_exchange(
+        &mut self,
+        cx: &mut Cx<'_>,
+        exchange: &Exchange,
+        response: &Message,
+        sdp: &Bytes,
+    ) {
+        let (Some(here), Some(there)) = (
+            self.leg_on(exchange.from),
+            self.leg_on(exchange.from.other()),
+        ) else {
+            return;
+        };
+        let headers = self.crossing(there, here, response);
+        let own_body = response.body();
+        let own_type = response
+            .header(&HeaderName::ContentType)
+            .unwrap_or_default();
+        let (content_type, body) = match (sdp.is_empty(), &exchange.state) {
+            (false, _) => (SDP, sdp),
+            (true, Session::Same) if !own_body.is_empty() => (own_type, &own_body),
+            (true, _) => ("", sdp),
+        };
+        let reply = Reply {
+            status: response.status().unwrap_or(StatusCode::of(500)),
+            reason: reason_of(&headers),
+            tag: None,
+            headers: Some(&headers),
+            content_type,
+            body,
+        };
+        let (tx, request) = (exchange.asked, &exchange.request);
+        self.with_leg(cx, here, |leg, cx| {
+            leg.answer_request(cx, tx, request, &reply)
+        });
+    }
+
+    fn on_exchange_refusal(&mut self, cx: &mut Cx<'_>, mut exchange: Exchange, response: &Message) {
+        let status = response.status().unwrap_or(StatusCode::of(500));
+        match std::mem::replace(&mut exchange.state, Session::Same) {
+            Session::Offered(_, before) | Session::Asked(before) => self.restore(before),
+            Session::Same | Session::Answering(_) => {}
+        }
+        self.answer_exchange(cx, &exchange, response, &Bytes::new());
+        if Leg::ends_dialog(status) {
+            self.end(cx, EndedBy::Us, "the other side has lost the call");
+        }
+    }
+
+    fn fail_exchange(&mut self, cx: &mut Cx<'_>, exchange: Exchange, status: u16) {
+        if let Session::Offered(_, before) | Session::Asked(before) = exchange.state {
+            self.restore(before);
+        }
+        if let Some(here) = self.leg_on(exchange.from) {
+            self.refuse_request(cx, here, exchange.asked, &exchange.request, status, &[]);
+        }
+    }
+
+    /// The ACK of a re-INVITE of `side`; of one without SDP it brings the answer.
+    pub(super) fn on_exchange_ack(&mut self, cx: &mut Cx<'_>, side: Side, ack: &Message) {
+        let Some(connected) = self.connected() else {
+            return;
+        };
+        let waiting = |e: &Exchange| e.from == side && matches!(e.state, Session::Answering(_));
+        let Some(index) = connected.exchanges.iter().position(waiting) else {
+            return;
+        };
+        let exchange = connected.exchanges.swap_remove(index);
+        let (Session::Answering(offer), Some(there)) = (exchange.state, self.leg_on(side.other()))
+        else {
+            return;
+        };
+        let answer = ack.sdp().unwrap_or_default();
+        let passed = self.pass_session(cx, side, &answer, false);
+        let body = passed.as_ref().map(Bytes::clone).unwrap_or_default();
+        let draft = self.draft_for(side, Method::Ack, Some(ack), body);
+        self.with_leg(cx, there, |leg, cx| leg.ack_reinvite(cx, Some(&draft)));
+        match passed {
+            Ok(_) => self.tell_recordings(cx, &Agreed::new(side.other(), &offer, &answer)),
+            Err(fault) => {
+                tracing::info!(%fault, "the answer of an ACK cannot be used");
+                self.end(cx, EndedBy::Us, "the sides no longer agree on a session");
+            }
+        }
+    }
+
+    /// A re-INVITE of `side` was cancelled: so is the one that it became.
+    pub(super) fn on_exchange_cancelled(&mut self, cx: &mut Cx<'_>, side: Side, tx: TxId) {
+        let Some(connected) = self.connected() else {
+            return;
+        };
+        let found = connected
+            .exchanges
+            .iter()
+            .any(|e| e.asked == tx && e.from == side);
+        if let (true, Some(there)) = (found, self.leg_on(side.other())) {
+            self.with_leg(cx, there, Leg::cancel_reinvite);
+        }
+    }
+
+    /// The call ends: what waits for an answer gets 487 (RFC 3261 §15.1.2).
+    pub(super) fn refuse_exchanges(&mut self, cx: &mut Cx<'_>) {
+        let Some(connected) = self.connected() else {
+            return;
+        };
+        for exchange in std::mem::take(&mut connected.exchanges) {
+            if matches!(exchange.state, Session::Answering(_)) {
+                continue;
+            }
+            if let Some(here) = self.leg_on(exchange.from) {
+                self.refuse_request(cx, here, exchange.asked, &exchange.request, 487, &[]);
+            }
+        }
+    }
+}

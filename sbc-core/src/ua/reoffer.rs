@@ -1,0 +1,166 @@
+//! A re-INVITE of ours (RFC 3261 §14.1).
+//!
+//! | state | input | next | outputs |
+//! |---|---|---|---|
+//! | none | owner's re-INVITE | Waiting | INVITE |
+//! | Waiting | 1xx | Waiting | CANCEL where one is wanted |
+//! | Waiting | owner's cancel | Waiting | CANCEL once a 1xx came (§9.1) |
+//! | Waiting | 2xx | Accepted | Response; the peer's Contact is its new target |
+//! | Waiting | other final response, Timer B, transport error | none | Response |
+//! | Accepted | owner's ACK | none | ACK |
+//! | Accepted | 2xx again | Accepted | nothing: the ACK is still to come |
+//! | none | 2xx again | none | ACK again |
+
+use super::event::LegEvent;
+use super::leg::{Leg, LegCx};
+use super::outgoing::build_cancel;
+use crate::sip::{InvalidValue, Message, Method, StatusCode};
+use crate::transaction::{Outcome, TxId};
+
+/// A re-INVITE of ours; see the table.
+#[derive(Debug)]
+pub(super) enum Reoffer {
+    Waiting {
+        tx: TxId,
+        request: Box<Message>,
+        provisional: bool,
+        cancel: bool,
+    },
+    Accepted {
+        tx: TxId,
+        cseq: u32,
+    },
+}
+
+impl Reoffer {
+    pub(super) const fn is(&self, wanted: TxId) -> bool {
+        match self {
+            Self::Waiting { tx, .. } | Self::Accepted { tx, .. } => tx.0 == wanted.0,
+        }
+    }
+}
+
+impl Leg {
+    /// Sends a re-INVITE with the header lines and body of `draft`. The owner hears
+    /// [`LegEvent::Response`], and after a 2xx sends the ACK with [`Self::ack_reinvite`].
+    ///
+    /// # Errors
+    /// CR, LF or NUL in a header.
+    pub fn reinvite(&mut self, cx: &mut LegCx<'_>, draft: &Message) -> Result<TxId, InvalidValue> {
+        let request = self.build_request(cx, Method::Invite, draft)?;
+        let mut out = Vec::new();
+        let tx = self
+            .transactions
+            .send_request(cx.now, self.flow, &request, &mut out);
+        let request = Box::new(request);
+        let waiting = Reoffer::Waiting {
+            tx,
+            request,
+            provisional: false,
+            cancel: false,
+        };
+        self.reoffer = Some(Box::new(waiting));
+        self.absorb(cx, out);
+        Ok(tx)
+    }
+
+    /// Acknowledges the 2xx of our re-INVITE.
+    pub fn ack_reinvite(&mut self, cx: &mut LegCx<'_>, draft: Option<&Message>) {
+        let Some(Reoffer::Accepted { tx, cseq }) = self.reoffer.as_deref() else {
+            return;
+        };
+        let (tx, cseq) = (*tx, *cseq);
+        self.reoffer = None;
+        self.send_ack(cx, tx, cseq, draft);
+    }
+
+    /// Cancels our re-INVITE; what becomes of it is told as ever.
+    pub fn cancel_reinvite(&mut self, cx: &mut LegCx<'_>) {
+        let Some(Reoffer::Waiting {
+            request,
+            provisional,
+            cancel,
+            ..
+        }) = self.reoffer.as_deref_mut()
+        else {
+            return;
+        };
+        if *cancel {
+            return;
+        }
+        *cancel = true;
+        let sends = if *provisional {
+            build_cancel(request, "").ok()
+        } else {
+            None
+        };
+        if let Some(message) = sends {
+            self.send_reinvite_cancel(cx, &message);
+        }
+    }
+
+    fn send_reinvite_cancel(&mut self, cx: &mut LegCx<'_>, cancel: &Message) {
+        let mut out = Vec::new();
+        let _tx = self
+            .transactions
+            .send_request(cx.now, self.flow, cancel, &mut out);
+        self.absorb(cx, out);
+    }
+
+    pub(super) fn on_reinvite_outcome(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
+        let status = match &outcome {
+            Outcome::Response(response) => response.status(),
+            Outcome::TimedOut | Outcome::TransportFailed => None,
+        };
+        match status {
+            Some(status) if status.is_provisional() => self.on_reinvite_provisional(cx),
+            Some(status) if status.is_success() => self.on_reinvite_success(cx, tx, outcome),
+            _ => {
+                self.reoffer = None;
+                cx.event(LegEvent::Response { tx, outcome });
+            }
+        }
+    }
+
+    fn on_reinvite_provisional(&mut self, cx: &mut LegCx<'_>) {
+        let Some(Reoffer::Waiting {
+            request,
+            provisional,
+            cancel,
+            ..
+        }) = self.reoffer.as_deref_mut()
+        else {
+            return;
+        };
+        let first = !std::mem::replace(provisional, true);
+        let sends = if first && *cancel {
+            build_cancel(request, "").ok()
+        } else {
+            None
+        };
+        if let Some(message) = sends {
+            self.send_reinvite_cancel(cx, &message);
+        }
+    }
+
+    fn on_reinvite_success(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
+        let Some(Reoffer::Waiting { request, .. }) = self.reoffer.as_deref() else {
+            return;
+        };
+        let cseq = request.cseq().map_or(0, |c| c.number);
+        self.reoffer = Some(Box::new(Reoffer::Accepted { tx, cseq }));
+        if let Outcome::Response(response) = &outcome {
+            self.dialog.refresh_target(response);
+            let came_by = self.flow;
+            self.update_flow(&came_by, false);
+        }
+        cx.event(LegEvent::Response { tx, outcome });
+    }
+
+    /// Whether a response to a request of ours means that the peer has lost the dialog: 481 or 408
+    /// (RFC 3261 §12.2.1.2).
+    #[must_use]
+    pub const fn ends_dialog(status: StatusCode) -> bool {
+        matches!(status.code(), 408 | 481)
+    }
+}
