@@ -437,7 +437,7 @@ impl Call {
         };
         let answer = ack.sdp().unwrap_or_default();
         let passed = self.pass_session(cx, side, &answer, false);
-        let body = passed.as_ref().map(Bytes::clone).unwrap_or_default();
+        let body = passed.clone().unwrap_or_default();
         let draft = self.draft_for(side, Method::Ack, Some(ack), body);
         self.with_leg(cx, there, |leg, cx| leg.ack_reinvite(cx, Some(&draft)));
         match passed {

@@ -4,7 +4,7 @@ use super::hooks::run_start_hooks;
 use super::shell::Inner;
 use crate::Entropy;
 use crate::b2bua::plan::Connect;
-use crate::b2bua::{Call, CallEvent, CallKey, Cx, Input, LegId, Output};
+use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, Input, LegId, Output};
 use crate::limits;
 use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
 use crate::sip::Message;
@@ -50,6 +50,8 @@ struct Driver {
     sender: Sender<Input>,
     modules: Modules,
     invite: Option<Message>,
+    /// The call as it stood when its modules were asked: what they hear of if a panic ends it.
+    summary: Option<Box<CallSummary>>,
     /// What a panic must give back.
     claims: Vec<(Box<str>, Box<str>)>,
     gone: bool,
@@ -74,6 +76,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         sender,
         modules: Modules::Ready(Vec::new()),
         invite: Some(incoming.message.clone()),
+        summary: None,
         claims: vec![(call_id, tag.as_str().into())],
         gone: false,
     };
@@ -89,7 +92,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
             driver.perform(&call, output);
         }
         if driver.gone {
-            return;
+            return driver.tell_late_modules().await;
         }
         let wanted = call.poll_timeout();
         if wanted != deadline {
@@ -104,7 +107,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
                 None => return,
             },
             () = &mut sleep, if deadline.is_some() => Input::Timeout,
-            decided = driver.modules.decided() => driver.on_decided(&call, decided),
+            decided = driver.modules.decided() => driver.on_decided(decided),
         };
         driver.handle(&mut call, input);
     }
@@ -153,7 +156,7 @@ impl Driver {
         match output {
             Output::Transmit(transmit) => self.shell.send(self.key.0, transmit),
             Output::Resolve(leg, target) => self.resolve(leg, target),
-            Output::Ask(plan) => self.ask(&plan),
+            Output::Ask(plan) => self.ask(call, &plan),
             Output::Media(commands) => {
                 self.shell.media.command(SessionId(self.key.0), commands);
             }
@@ -190,7 +193,8 @@ impl Driver {
         });
     }
 
-    fn ask(&mut self, plan: &Connect) {
+    fn ask(&mut self, call: &Call, plan: &Connect) {
+        self.summary = Some(Box::new(call.summary().clone()));
         let mut hooks: Hooks = plan.modules.iter().map(|module| module.open()).collect();
         let Some(invite) = self.invite.take() else {
             return;
@@ -207,7 +211,7 @@ impl Driver {
         });
     }
 
-    fn on_decided(&mut self, call: &Call, decided: Option<(Hooks, Verdict)>) -> Input {
+    fn on_decided(&mut self, decided: Option<(Hooks, Verdict)>) -> Input {
         let refusal = || {
             Verdict::Refuse(
                 crate::sip::StatusCode::of(500),
@@ -215,21 +219,30 @@ impl Driver {
             )
         };
         let (hooks, verdict) = decided.unwrap_or_else(|| (Vec::new(), refusal()));
-        if let Modules::Deciding { missed, .. } =
-            std::mem::replace(&mut self.modules, Modules::Ready(hooks))
-        {
+        let deciding = std::mem::replace(&mut self.modules, Modules::Ready(hooks));
+        if let Modules::Deciding { missed, .. } = deciding {
             for event in missed {
                 self.tell_modules(&event);
             }
         }
-        let _ = call;
         Input::Verdict(Box::new(verdict))
+    }
+
+    /// The call is over and its modules were still deciding: they hear of its end once they have.
+    async fn tell_late_modules(&mut self) {
+        if matches!(self.modules, Modules::Deciding { .. }) {
+            let decided = self.modules.decided().await;
+            self.on_decided(decided);
+        }
     }
 
     fn on_event(&mut self, call: &Call, event: CallEvent) {
         self.shell
             .observer
             .on_call(self.key, call.summary(), &event);
+        if let CallEvent::Ended(_) = &event {
+            self.summary = None;
+        }
         match &mut self.modules {
             Modules::Ready(_) => self.tell_modules(&event),
             Modules::Deciding { missed, .. } => missed.push(event),
@@ -262,6 +275,12 @@ impl Drop for Driver {
         self.shell
             .media
             .command(SessionId(self.key.0), vec![MediaCmd::Close]);
+        if let Some(mut summary) = self.summary.take() {
+            summary.status = crate::sip::StatusCode::of(500);
+            summary.ended_at = self.shell.clock.now().unix;
+            summary.reason = "internal-error".into();
+            self.tell_modules(&CallEvent::Ended(summary));
+        }
         self.shell.forget(self.key);
         self.shell.observer.on_lost(self.key);
     }
