@@ -226,8 +226,9 @@ impl Call {
         Ok(offer?.into())
     }
 
-    /// What crosses of a message from one leg to another: headers, and of a response the phrase where
-    /// both sides are trusted. A phrase is free text that may name a host (`404 unknown on 10.0.0.5`).
+    /// What crosses of a message from one leg to another: headers, and of a response the phrase
+    /// where both sides are trusted. A phrase is free text that may name a host (`404 unknown on
+    /// 10.0.0.5`).
     pub(super) fn crossing(&self, from: LegId, to: LegId, message: &Message) -> Message {
         let trust = |wanted: LegId| {
             let seat = self.legs.iter().find(|seat| seat.id == wanted);
@@ -239,7 +240,11 @@ impl Call {
             to: trust(to),
         };
         let status = message.status().unwrap_or(StatusCode::of(200));
-        let phrase = if border.is_trusted() { reason_of(message) } else { "" };
+        let phrase = if border.is_trusted() {
+            reason_of(message)
+        } else {
+            ""
+        };
         let mut draft = Message::response(status, phrase);
         cross(message, &mut draft, border);
         draft

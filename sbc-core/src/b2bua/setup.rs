@@ -184,13 +184,17 @@ impl Call {
             };
             rules.apply(&facts, &mut draft);
         }
+        if plan.relay {
+            let mut commands = Vec::new();
+            self.media.set_target(target.realm, &mut commands);
+            self.media_commands(commands);
+        }
         let Some(sdp) = incoming.message.sdp() else {
             return Ok(draft);
         };
         let body = if plan.relay {
             let network = Arc::clone(&self.network);
             let mut commands = Vec::new();
-            self.media.set_target(target.realm, &mut commands);
             let first = Version::Early(0);
             let offer = self
                 .media

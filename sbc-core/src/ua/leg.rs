@@ -42,7 +42,6 @@ use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode, new_bran
 use crate::time::Instant;
 use crate::transaction::{Outcome, Residue, TransactionSet, TxId, TxOutput};
 use crate::transport::{Flow, Incoming, Transmit};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
