@@ -215,13 +215,20 @@ fn serve(compiled: Compiled) -> u8 {
     };
     let code = runtime.block_on(async {
         let grace = compiled.config.drain.0;
+        let signals = match signals::Signals::install() {
+            Ok(signals) => signals,
+            Err(error) => {
+                complain(&format!("sbc: signals cannot be caught: {error}"));
+                return exit::SYSTEM;
+            }
+        };
         let daemon = match Daemon::start(compiled).await {
             Ok(daemon) => daemon,
             Err(error) => return failed_start(&error),
         };
         say("sbc ready");
         signals::notify("READY=1");
-        signals::until_ended(&daemon, grace).await;
+        signals::until_ended(signals, &daemon, grace).await;
         exit::OK
     });
     runtime.shutdown_background();

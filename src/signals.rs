@@ -11,11 +11,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `grace`, the
 /// rest get BYE. A second signal ends at once.
-pub(crate) async fn until_ended(daemon: &Daemon, grace: Duration) {
-    let Ok(mut signals) = Signals::install() else {
-        tracing::error!("signals cannot be caught; ending");
-        return;
-    };
+pub(crate) async fn until_ended(mut signals: Signals, daemon: &Daemon, grace: Duration) {
     signals.terminated().await;
     tracing::info!(
         calls = daemon.endpoint().calls(),
@@ -42,14 +38,16 @@ async fn drain(daemon: &Daemon, grace: Duration) {
     daemon.shutdown().await;
 }
 
-struct Signals {
+/// The signals that are heard from now on, instead of ending the process.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn install() -> std::io::Result<Self> {
+    /// Before anybody is told that the daemon is ready: who is told may send SIGTERM at once.
+    pub(crate) fn install() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
