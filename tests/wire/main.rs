@@ -1,10 +1,12 @@
 //! Real sockets on loopback, and other people's programs at both ends.
 
 mod baresip_calls;
+mod binary;
 mod border;
 mod flows;
 mod peers;
 mod race;
 mod sipp_calls;
 mod siprec;
+mod srs;
 mod topology;

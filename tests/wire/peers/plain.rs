@@ -259,7 +259,7 @@ impl Plain {
         } else {
             "Max-Forwards: 70\r\n"
         };
-        let kind = if body.is_empty() {
+        let kind = if body.is_empty() || extra.contains("Content-Type:") {
             ""
         } else {
             "Content-Type: application/sdp\r\n"

@@ -26,6 +26,8 @@ struct Output {
 #[derive(Default)]
 struct Said {
     text: String,
+    /// What of it came from stdout.
+    stdout: String,
     /// Of stdout and stderr, how many are read to their end.
     finished: u8,
 }
@@ -45,8 +47,8 @@ impl Process {
         let output = Arc::new(Output::default());
         let stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = child.stderr.take().expect("stderr is a pipe");
-        listen(stdout, Arc::clone(&output));
-        listen(stderr, Arc::clone(&output));
+        listen(stdout, Arc::clone(&output), true);
+        listen(stderr, Arc::clone(&output), false);
         Self {
             name,
             child,
@@ -57,6 +59,24 @@ impl Process {
     /// Everything printed so far, both streams in the order of arrival.
     pub(crate) fn output(&self) -> String {
         self.said().text.clone()
+    }
+
+    /// What it printed to stdout.
+    pub(crate) fn stdout(&self) -> String {
+        self.said().stdout.clone()
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = i32::try_from(self.child.id()).expect("a process number");
+        let id = rustix::process::Pid::from_raw(id).expect("not zero");
+        let sent = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        sent.expect("a child may be sent signals");
     }
 
     /// The first line that contains `part`. Panics after `within`, or when the process ends first.
@@ -164,7 +184,7 @@ fn glances(within: Duration) -> u128 {
     within.as_millis().div_ceil(GLANCE.as_millis())
 }
 
-fn listen(stream: impl Read + Send + 'static, output: Arc<Output>) {
+fn listen(stream: impl Read + Send + 'static, output: Arc<Output>, is_stdout: bool) {
     std::thread::spawn(move || {
         let mut stream = BufReader::new(stream.take(OUTPUT_LIMIT as u64));
         let mut line = Vec::new();
@@ -172,7 +192,13 @@ fn listen(stream: impl Read + Send + 'static, output: Arc<Output>) {
             .read_until(b'\n', &mut line)
             .is_ok_and(|length| length > 0)
         {
-            output.said().text.push_str(&String::from_utf8_lossy(&line));
+            let text = String::from_utf8_lossy(&line);
+            let mut said = output.said();
+            said.text.push_str(&text);
+            if is_stdout {
+                said.stdout.push_str(&text);
+            }
+            drop(said);
             output.grew.notify_all();
             line.clear();
         }

@@ -34,6 +34,16 @@ impl RtpSocket {
         self.socket.local_addr().expect("it is bound").port()
     }
 
+    /// Sends `count` packets to `peer`, one behind the other.
+    pub(crate) fn send(&mut self, peer: SocketAddr, count: usize) {
+        for _ in 0..count {
+            let packet = self.next_packet();
+            self.socket
+                .send_to(&packet, peer)
+                .expect("loopback takes a packet");
+        }
+    }
+
     /// Sends `count` packets to `peer`, each after the one before came back or was given up, and
     /// returns how many came back unchanged. Five losses in a row end it.
     pub(crate) fn echo(&mut self, peer: SocketAddr, count: usize) -> usize {
