@@ -52,6 +52,10 @@ impl Call {
         }
         self.phase = Phase::Ending;
         self.invite = None;
+        if self.summary.status.is_provisional() {
+            // What hanging up a caller without answer tells it.
+            self.summary.status = StatusCode::of(480);
+        }
         let ids: Vec<(LegId, Role)> = self.legs.iter().map(|seat| (seat.id, seat.role)).collect();
         for (id, role) in ids {
             if !matches!(role, Role::Recorder(_)) {
