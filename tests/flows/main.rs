@@ -4,9 +4,11 @@
 mod basic;
 mod cancel;
 mod chain;
+mod chaos;
 mod forking;
 mod late_offer;
 mod lost;
+mod recorder;
 mod refusal;
 mod strangers;
 mod tcp;

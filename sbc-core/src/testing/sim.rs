@@ -308,7 +308,7 @@ impl Sim {
     /// All that went over the wires.
     #[must_use]
     pub fn ladder(&self) -> String {
-        let line = |(at, line): &(Instant, String)| {
+        let line = |(at, line): (Instant, String)| {
             let at = Duration::from_nanos(at.as_nanos()).as_secs_f64();
             format!("{at:>9.3}  {line}\n")
         };

@@ -127,7 +127,7 @@ pub(super) struct Wires {
     last: u64,
     losses: Vec<Loss>,
     /// What went over the wires, for whoever reads of a failure.
-    trace: Vec<(Instant, String)>,
+    trace: Vec<(Instant, Post, &'static str)>,
 }
 
 impl Wires {
@@ -174,19 +174,18 @@ impl Wires {
         });
     }
 
-    pub(super) fn trace(&self) -> impl Iterator<Item = &(Instant, String)> {
-        self.trace.iter()
+    /// All that went over the wires, a line each.
+    pub(super) fn trace(&self) -> impl Iterator<Item = (Instant, String)> {
+        self.trace.iter().map(|(at, post, fate)| {
+            let line = first_line(&post.bytes);
+            let (transport, local, remote) = (post.transport, post.local, post.remote);
+            let text = format!("{transport} {local} -> {remote}  {line}{fate}");
+            (*at, text)
+        })
     }
 
-    fn note(&mut self, now: Instant, post: &Post, fate: &str) {
-        let line = format!(
-            "{} {} -> {}  {}{fate}",
-            post.transport,
-            post.local,
-            post.remote,
-            first_line(&post.bytes)
-        );
-        self.trace.push((now, line));
+    fn note(&mut self, now: Instant, post: &Post, fate: &'static str) {
+        self.trace.push((now, post.clone(), fate));
     }
 
     /// Sends: pushes what will happen, and when.
@@ -233,6 +232,9 @@ impl Wires {
     }
 
     fn is_wanted_lost(&mut self, post: &Post) -> bool {
+        if self.losses.is_empty() {
+            return false;
+        }
         let line = summary(&post.bytes);
         let found = self.losses.iter_mut().find(|loss| {
             loss.left > 0
