@@ -4,7 +4,7 @@ use super::call::{Call, Connected, Phase};
 use super::event::{CallEvent, EndedBy, Side};
 use super::in_dialog::Ruled;
 use super::io::{Cx, LegId, Output};
-use super::media::{MediaFault, Version};
+use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::Connect;
 use super::relay::{Border, cross};
 use super::setup::reason_of;
@@ -36,9 +36,16 @@ impl Call {
         };
         let version = Version::Early(early as u64);
         let body = match answer {
-            Some(sdp) => self
-                .pass_answer(cx, &plan, Side::B, &sdp, version)
-                .unwrap_or_default(),
+            Some(sdp) => {
+                let (half, from) = (Half::Answer, Side::B);
+                let passing = Passing {
+                    half,
+                    from,
+                    sdp: &sdp,
+                    version,
+                };
+                self.pass_sdp(cx, &plan, &passing).unwrap_or_default()
+            }
             None => Bytes::new(),
         };
         let headers = self.crossing(id, LegId(0), message);
@@ -90,9 +97,21 @@ impl Call {
             self.with_leg(cx, id, |leg, cx| leg.ack(cx, ack.as_ref()));
         }
         let version = Version::Early(early as u64);
+        let half = if offer.is_some() {
+            Half::Answer
+        } else {
+            Half::Offer
+        };
         let passed = match (&sdp, &offer) {
-            (Some(sdp), Some(_)) => self.pass_answer(cx, &plan, Side::B, sdp, version),
-            (Some(sdp), None) => self.pass_offer(cx, &plan, Side::B, sdp, version),
+            (Some(sdp), _) => {
+                let passing = Passing {
+                    half,
+                    from: Side::B,
+                    sdp,
+                    version,
+                };
+                self.pass_sdp(cx, &plan, &passing)
+            }
             (None, None) => Ok(Bytes::new()),
             (None, Some(_)) => Err(MediaFault::Nothing),
         };
@@ -171,7 +190,14 @@ impl Call {
         let Some(answer) = ack.sdp() else {
             return self.end(cx, EndedBy::Us, "the caller's ACK brought no answer");
         };
-        match self.pass_answer(cx, &plan, Side::A, &answer, Version::Early(0)) {
+        let (half, version) = (Half::Answer, Version::Early(0));
+        let passing = Passing {
+            half,
+            from: Side::A,
+            sdp: &answer,
+            version,
+        };
+        match self.pass_sdp(cx, &plan, &passing) {
             Ok(body) => {
                 let ack = self.draft_for(Side::A, Method::Ack, Some(ack), body);
                 self.with_leg(cx, callee, |leg, cx| leg.ack(cx, Some(&ack)));
@@ -184,46 +210,21 @@ impl Call {
         }
     }
 
-    /// An answer of `from`, as the other side is to see it.
-    pub(super) fn pass_answer(
+    /// A description of one side, as the other is to see it.
+    pub(super) fn pass_sdp(
         &mut self,
         cx: &mut Cx<'_>,
         plan: &Connect,
-        from: Side,
-        sdp: &Bytes,
-        version: Version,
+        passing: &Passing<'_>,
     ) -> Result<Bytes, MediaFault> {
         if !plan.relay {
-            return Ok(sdp.clone());
+            return Ok(Bytes::copy_from_slice(passing.sdp));
         }
         let network = Arc::clone(&self.network);
         let mut commands = Vec::new();
-        let answer = self
-            .media
-            .answer(cx, &network, from, sdp, version, &mut commands);
+        let passed = self.media.pass(cx, &network, passing, &mut commands);
         self.media_commands(commands);
-        Ok(answer?.into())
-    }
-
-    /// An offer of `from`, as the other side is to see it.
-    pub(super) fn pass_offer(
-        &mut self,
-        cx: &mut Cx<'_>,
-        plan: &Connect,
-        from: Side,
-        sdp: &Bytes,
-        version: Version,
-    ) -> Result<Bytes, MediaFault> {
-        if !plan.relay {
-            return Ok(sdp.clone());
-        }
-        let network = Arc::clone(&self.network);
-        let mut commands = Vec::new();
-        let offer = self
-            .media
-            .offer(cx, &network, from, sdp, version, &mut commands);
-        self.media_commands(commands);
-        Ok(offer?.into())
+        Ok(passed?.into())
     }
 
     /// What crosses of a message from one leg to another: headers, and of a response the phrase

@@ -21,7 +21,7 @@
 use super::call::{Call, Connected, Phase};
 use super::event::{EndedBy, Side};
 use super::io::{Cx, LegId};
-use super::media::{MediaFault, Version};
+use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::Connect;
 use super::setup::reason_of;
 use super::view::Agreed;
@@ -222,7 +222,7 @@ impl Call {
         };
         let before = self.media.peers();
         let (state, body) = match (request.sdp(), &method) {
-            (Some(sdp), _) => match self.pass_session(cx, from, &sdp, true) {
+            (Some(sdp), _) => match self.pass_session(cx, Half::Offer, from, &sdp) {
                 Ok(body) => (Session::Offered(sdp, before), body),
                 Err(fault) => {
                     tracing::info!(%fault, "an offer cannot be passed on");
@@ -265,9 +265,9 @@ impl Call {
     fn pass_session(
         &mut self,
         cx: &mut Cx<'_>,
+        half: Half,
         from: Side,
         sdp: &Bytes,
-        is_offer: bool,
     ) -> Result<Bytes, MediaFault> {
         let Some(plan) = self
             .connected()
@@ -275,11 +275,17 @@ impl Call {
         else {
             return Err(MediaFault::Nothing);
         };
-        if is_offer {
-            self.pass_offer(cx, &plan, from, sdp, Version::Next)
-        } else {
-            self.pass_answer(cx, &plan, from, sdp, Version::Next)
-        }
+        let version = Version::Next;
+        self.pass_sdp(
+            cx,
+            &plan,
+            &Passing {
+                half,
+                from,
+                sdp,
+                version,
+            },
+        )
     }
 
     fn restore(&mut self, before: HashMap<u64, Peer>) {
@@ -322,8 +328,10 @@ impl Call {
         let invite = exchange.request.method() == Some(&Method::Invite);
         let there = exchange.from.other();
         let body = match (&exchange.state, response.sdp()) {
-            (Session::Offered(..), Some(answer)) => self.pass_session(cx, there, &answer, false),
-            (Session::Asked(_), Some(offer)) => self.pass_session(cx, there, &offer, true),
+            (Session::Offered(..), Some(answer)) => {
+                self.pass_session(cx, Half::Answer, there, &answer)
+            }
+            (Session::Asked(_), Some(offer)) => self.pass_session(cx, Half::Offer, there, &offer),
             (Session::Offered(..), None) => Err(MediaFault::Nothing),
             (_, _) => Ok(Bytes::new()),
         };
@@ -436,7 +444,7 @@ impl Call {
             return;
         };
         let answer = ack.sdp().unwrap_or_default();
-        let passed = self.pass_session(cx, side, &answer, false);
+        let passed = self.pass_session(cx, Half::Answer, side, &answer);
         let body = passed.clone().unwrap_or_default();
         let draft = self.draft_for(side, Method::Ack, Some(ack), body);
         self.with_leg(cx, there, |leg, cx| leg.ack_reinvite(cx, Some(&draft)));

@@ -7,9 +7,8 @@ use super::event::Side;
 use super::io::Cx;
 use crate::net::{MediaAddress, Network, RealmId};
 use crate::ports::{Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Peer, Reserve, SessionId};
-use crate::sdp::{Direction, Origin, OurMedia, Sdp, SdpError, rewrite};
+use crate::sdp::{Origin, OurMedia, Sdp, SdpError, rewrite};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 /// Why a description cannot be passed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -58,6 +57,22 @@ pub(super) enum Version {
     Early(u64),
     /// The next one, or the last one again if nothing changed.
     Next,
+}
+
+/// Which half of the exchange a description is (RFC 3264).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Half {
+    Offer,
+    Answer,
+}
+
+/// A description on its way from one side to the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passing<'a> {
+    pub(super) half: Half,
+    pub(super) from: Side,
+    pub(super) sdp: &'a [u8],
+    pub(super) version: Version,
 }
 
 /// The media of a call.
@@ -114,75 +129,48 @@ impl CallMedia {
         }
     }
 
-    /// An offer of `from`, as it is passed to the other side.
-    pub(super) fn offer(
+    /// A description of one side as it is passed to the other: an offer gets ports on both sides, an
+    /// answer connects them.
+    pub(super) fn pass(
         &mut self,
         cx: &mut Cx<'_>,
         network: &Network,
-        from: Side,
-        sdp: &[u8],
-        version: Version,
+        passing: &Passing<'_>,
         commands: &mut Vec<MediaCmd>,
     ) -> Result<Vec<u8>, MediaFault> {
-        let offer = Sdp::parse(sdp)?;
-        let addresses = self.addresses(network, &offer)?;
-        self.lines
-            .resize(offer.media_count().max(self.lines.len()), Line::default());
+        let sdp = Sdp::parse(passing.sdp)?;
+        let addresses = self.addresses(network, &sdp)?;
+        if passing.half == Half::Offer {
+            self.lines
+                .resize(sdp.media_count().max(self.lines.len()), Line::default());
+        }
+        let lines = self.lines.len();
+        let open = |index: usize| {
+            index < lines && sdp.media(index).port() != 0 && sdp.media(index).is_rtp()
+        };
         let mut usable = 0;
-        for index in 0..offer.media_count() {
-            let media = offer.media(index);
-            if media.port() == 0 || !media.is_rtp() {
+        for index in 0..sdp.media_count().min(lines) {
+            if !open(index) {
+                self.close(index, passing.from, commands);
                 continue;
             }
             usable += 1;
-            self.reserve_line(cx, index, &addresses)?;
-            self.face(index, from, &offer, false, commands);
+            if passing.half == Half::Offer {
+                self.reserve_line(cx, index, &addresses)?;
+            }
+            self.face(index, passing.from, &sdp, commands);
+            if passing.half == Half::Answer {
+                self.connect(index, commands);
+            }
         }
-        if usable == 0 && offer.media_count() > 0 {
+        let first_offer = passing.half == Half::Offer && passing.version != Version::Next;
+        if usable == 0 && first_offer && sdp.media_count() > 0 {
             return Err(MediaFault::Nothing);
         }
-        let to = from.other();
-        let ours = self.ours(to, |index| {
-            let media = offer.media(index);
-            media.port() != 0 && media.is_rtp()
-        });
-        Ok(self.passed(cx, to, version, &addresses, &offer, &ours))
-    }
-
-    /// The answer of `from`, as it is passed to the side that offered.
-    pub(super) fn answer(
-        &mut self,
-        cx: &mut Cx<'_>,
-        network: &Network,
-        from: Side,
-        sdp: &[u8],
-        version: Version,
-        commands: &mut Vec<MediaCmd>,
-    ) -> Result<Vec<u8>, MediaFault> {
-        let answer = Sdp::parse(sdp)?;
-        let addresses = self.addresses(network, &answer)?;
-        for index in 0..answer.media_count().min(self.lines.len()) {
-            let media = answer.media(index);
-            if media.port() == 0 || !media.is_rtp() {
-                continue;
-            }
-            self.face(index, from, &answer, media.rtcp_mux(), commands);
-            self.connect(index, commands);
-        }
-        let to = from.other();
-        let lines = self.lines.len();
-        let mut ours = self.ours(to, |index| {
-            index < lines && answer.media(index).port() != 0 && answer.media(index).is_rtp()
-        });
-        ours.truncate(answer.media_count());
-        for (index, media) in ours.iter_mut().enumerate() {
-            if let Some(media) = media
-                && answer.media(index).rtcp_mux()
-            {
-                media.rtcp = media.rtp;
-            }
-        }
-        Ok(self.passed(cx, to, version, &addresses, &answer, &ours))
+        let to = passing.from.other();
+        let mut ours = self.ours(to, |index| index < sdp.media_count() && open(index));
+        ours.truncate(sdp.media_count());
+        Ok(self.passed(cx, to, passing.version, &addresses, &sdp, &ours))
     }
 
     /// The media address of each side, in the address family of the description.
@@ -220,35 +208,35 @@ impl CallMedia {
     }
 
     /// Tells the port of `side` what its peer's description says.
-    fn face(
-        &mut self,
-        index: usize,
-        side: Side,
-        sdp: &Sdp,
-        muxed: bool,
-        commands: &mut Vec<MediaCmd>,
-    ) {
+    fn face(&mut self, index: usize, side: Side, sdp: &Sdp, commands: &mut Vec<MediaCmd>) {
         let media = sdp.media(index);
-        let (Some(port), Some(ip)) = (self.lines[index].port(side), media.connection()) else {
+        let (Some(port), Some((rtp, rtcp))) = (self.lines[index].port(side), media.wanted_at())
+        else {
             return;
         };
-        let rtp = SocketAddr::new(ip, media.port());
-        let rtcp = match media.rtcp() {
-            _ if muxed => rtp,
-            Some((port, address)) => SocketAddr::new(address.unwrap_or(ip), port),
-            None => SocketAddr::new(ip, media.port().saturating_add(1)),
-        };
-        let on_hold = ip.is_unspecified();
+        let on_hold = rtp.ip().is_unspecified();
         let peer = Peer {
             rtp,
             rtcp,
             latch: self.latch,
-            send: !on_hold
-                && matches!(media.direction(), Direction::SendRecv | Direction::RecvOnly),
+            send: !on_hold && media.direction().receives(),
             receive: true,
         };
         if self.peers.insert(port.id.0, peer) != Some(peer) {
             commands.push(MediaCmd::Peer(port.id, peer));
+        }
+    }
+
+    /// The side has switched the line off: nothing is sent to it any more, and nothing taken.
+    fn close(&mut self, index: usize, side: Side, commands: &mut Vec<MediaCmd>) {
+        let Some(port) = self.lines[index].port(side) else {
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(&port.id.0)
+            && (peer.send || peer.receive)
+        {
+            (peer.send, peer.receive) = (false, false);
+            commands.push(MediaCmd::Peer(port.id, *peer));
         }
     }
 

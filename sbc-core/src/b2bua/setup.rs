@@ -3,14 +3,13 @@
 use super::call::{Call, Dialing, Phase, Role, Seat};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
-use super::media::{MediaFault, Version};
+use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::{CallPlan, Connect, TargetPlan};
 use super::relay::{Border, cross};
 use crate::ports::{Effect, MediaError, RequestFacts, RuleFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode, new_call_id, new_tag};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -192,18 +191,15 @@ impl Call {
         let Some(sdp) = incoming.message.sdp() else {
             return Ok(draft);
         };
-        let body = if plan.relay {
-            let network = Arc::clone(&self.network);
-            let mut commands = Vec::new();
-            let first = Version::Early(0);
-            let offer = self
-                .media
-                .offer(cx, &network, Side::A, &sdp, first, &mut commands);
-            self.media_commands(commands);
-            Bytes::from(offer?)
-        } else {
-            sdp
+        let version = Version::Early(0);
+        let (half, from) = (Half::Offer, Side::A);
+        let passing = Passing {
+            half,
+            from,
+            sdp: &sdp,
+            version,
         };
+        let body = self.pass_sdp(cx, plan, &passing)?;
         let _typed = draft.set_body("application/sdp", body);
         Ok(draft)
     }
