@@ -142,6 +142,9 @@ impl Chaos {
             if self.dice.chance(0.05) {
                 self.sim.command_all(self.sbcs[0], Command::HangUp);
             }
+            if self.dice.chance(0.5) {
+                self.renew_something();
+            }
             if self.breaks && self.dice.chance(0.3) {
                 self.break_a_connection();
             }
@@ -154,6 +157,21 @@ impl Chaos {
             faults.extend(self.disagreements());
         }
         faults
+    }
+
+    /// A phone sends an offer, or another request, in one of its calls.
+    fn renew_something(&mut self) {
+        let phones = [self.callers.clone(), self.callees.clone()].concat();
+        let pick =
+            |dice: &mut Entropy, of: usize| usize::try_from(dice.below(of as u64)).unwrap_or(0);
+        let phone = phones[pick(&mut self.dice, phones.len())];
+        let calls = self.sim.phone(phone).calls().len();
+        if calls > 0 {
+            let methods = ["INVITE", "INVITE", "UPDATE", "INFO", "OPTIONS", "MESSAGE"];
+            let method = methods[pick(&mut self.dice, methods.len())];
+            let call = pick(&mut self.dice, calls);
+            self.sim.request(phone, call, method);
+        }
     }
 
     fn break_a_connection(&mut self) {

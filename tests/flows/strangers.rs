@@ -156,28 +156,6 @@ fn the_same_invite_by_another_way_gets_482() {
 }
 
 #[test]
-fn in_a_dialog_options_is_answered_and_what_is_not_built_is_refused() {
-    for (method, answer) in [
-        ("OPTIONS", "200 OPTIONS"),
-        ("INVITE", "488 INVITE"),
-        ("INFO", "405 INFO"),
-    ] {
-        for caller in [true, false] {
-            let mut world = World::new(1);
-            let placed = Placed::to("bob", INSIDE).hanging_up_after(secs(20));
-            world.sim.call(world.alice, placed);
-            world.sim.run_for(secs(10));
-            let phone = if caller { world.alice } else { world.bob };
-            world.sim.request(phone, 0, method);
-            world.sim.finish();
-            let heard = world.sim.phone(phone).calls()[0].heard();
-            assert!(heard.contains(&answer), "{method}: {heard:?}");
-            assert_eq!(world.alices().ended(), Some(End::HungUp));
-        }
-    }
-}
-
-#[test]
 fn an_operators_command_ends_a_call_on_both_sides() {
     let mut world = World::new(1);
     world.sim.call(world.alice, Placed::to("bob", INSIDE));

@@ -2,7 +2,9 @@
 //! checked.
 
 use crate::net::MediaAddress;
-use crate::ports::{MediaCmd, MediaError, MediaPlane, MediaPort, PortId, PortStats, SessionId};
+use crate::ports::{
+    MediaCmd, MediaError, MediaPlane, MediaPort, Peer, PortId, PortStats, SessionId,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,7 @@ struct Session {
     ports: BTreeMap<PortId, SocketAddr>,
     relays: BTreeSet<(PortId, PortId)>,
     forks: BTreeSet<(PortId, PortId)>,
+    peers: BTreeMap<PortId, Peer>,
 }
 
 impl FakeMedia {
@@ -45,6 +48,23 @@ impl FakeMedia {
         sessions.fold((0, 0), |(relays, forks), session| {
             (relays + session.relays.len(), forks + session.forks.len())
         })
+    }
+
+    /// Where RTP goes that arrives at this address, as relayed and as forked: each way once.
+    #[must_use]
+    pub fn ways_of(&self, at: SocketAddr) -> Vec<SocketAddr> {
+        let inner = self.inner();
+        let mut ways = Vec::new();
+        for session in inner.open.values() {
+            let Some((from, _)) = session.ports.iter().find(|(_, bound)| **bound == at) else {
+                continue;
+            };
+            let paths = session.relays.iter().chain(&session.forks);
+            let out = paths.filter(|(port, _)| port == from).map(|(_, out)| out);
+            let peers = out.filter_map(|out| session.peers.get(out));
+            ways.extend(peers.filter(|peer| peer.send).map(|peer| peer.rtp));
+        }
+        ways
     }
 
     /// Every command so far.
@@ -151,7 +171,10 @@ impl Inner {
                 }
                 self.open.remove(&id);
             }
-            MediaCmd::Peer(..) | MediaCmd::Record(..) => {}
+            MediaCmd::Peer(port, peer) => {
+                session.peers.insert(*port, *peer);
+            }
+            MediaCmd::Record(..) => {}
         }
     }
 }

@@ -39,6 +39,8 @@ struct Asked {
     vias: Vec<String>,
     from: String,
     cseq: String,
+    /// It came without To tag.
+    begins: bool,
     final_answer: Option<Bytes>,
 }
 
@@ -130,6 +132,7 @@ impl Scanner {
                     vias: vias(message),
                     from: message.header(&HeaderName::From).unwrap_or_default().into(),
                     cseq: message.header(&HeaderName::CSeq).unwrap_or_default().into(),
+                    begins: message.to_tag().is_none(),
                     final_answer: None,
                 };
                 self.asked.entry(key).or_insert(asked);
@@ -364,7 +367,7 @@ impl Scanner {
             }
             let call_id = message.call_id().unwrap_or_default();
             let dialog = self.dialogs.entry(call_id.into()).or_default();
-            if first_final {
+            if first_final && asked.begins {
                 dialog.unacked_since = Some(now);
             }
         }

@@ -214,7 +214,8 @@ impl Sim {
         index
     }
 
-    /// A phone sends a request without body in a call that is up.
+    /// A phone sends a request in a call that is up; INVITE and UPDATE with an offer. Nothing is
+    /// sent where the call is not up, or where an offer is open.
     pub fn request(&mut self, phone: NodeId, call: usize, method: &str) {
         let now = self.now;
         let posts = self.phone_mut(phone).request(now, call, method);

@@ -180,6 +180,14 @@ impl PhoneCall {
         &self.call_id
     }
 
+    /// What it said of its media first: the SDP of the dialog that was answered, or is the first.
+    #[must_use]
+    pub fn said_sdp(&self) -> Option<&str> {
+        let up = self.dialogs.iter().find(|d| d.state == State::Up);
+        let dialog = up.or(self.dialogs.first())?;
+        dialog.sdp.as_deref()
+    }
+
     /// How it ended; nothing while it goes on.
     #[must_use]
     pub fn ended(&self) -> Option<End> {

@@ -1,7 +1,7 @@
 //! A phone that is called.
 
 use super::call::{Dialog, End, Peer, PhoneCall, Side, State, Step};
-use super::repeat::Unacked;
+use super::repeat::{Client, Unacked};
 use super::text;
 use super::{Phone, Post, Say, Way, peer_of, sdp_of};
 use crate::sip::{Message, Method, Uri};
@@ -95,6 +95,41 @@ impl Phone {
                 }
                 self.calls[call].end_early(End::Refused(status));
             }
+        }
+        out.push(post);
+    }
+
+    /// A re-INVITE or UPDATE: taken, unless one of the phone's own is under way (RFC 3261 §14.2).
+    pub(super) fn on_new_offer(
+        &mut self,
+        now: Instant,
+        way: &Way,
+        request: &Message,
+        (call, dialog): (usize, usize),
+        out: &mut Vec<Post>,
+    ) {
+        let open = |client: &Client| {
+            (client.call, client.dialog) == (call, dialog) && client.offers && !client.done
+        };
+        let waits = self
+            .unacked
+            .iter()
+            .any(|u| (u.call, u.dialog) == (call, dialog));
+        if waits || self.clients.iter().any(open) {
+            return self.reply(way, request, 491, out);
+        }
+        let body = match sdp_of(request) {
+            Some(offer) => Some(self.new_answer(&offer)),
+            None if request.method() == Some(&Method::Invite) => Some(self.new_offer()),
+            None => None,
+        };
+        let lines = [self.contact(way.transport)];
+        let bytes = text::response(request, 200, None, &lines, body.as_deref());
+        let post = self.back(way, bytes);
+        self.remember(request, &post);
+        if request.method() == Some(&Method::Invite) {
+            self.unacked
+                .push(Unacked::new(now, call, dialog, post.clone()));
         }
         out.push(post);
     }

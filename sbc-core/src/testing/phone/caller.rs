@@ -76,7 +76,7 @@ impl Phone {
         (index, vec![post])
     }
 
-    fn new_offer(&mut self) -> String {
+    pub(super) fn new_offer(&mut self) -> String {
         let (session, port) = (self.session_id(), self.port());
         text::offer(&self.name, &self.ip.to_string(), session, port)
     }
@@ -128,7 +128,8 @@ impl Phone {
                     return;
                 }
                 self.clients[found].rings();
-                if let Some(tag) = response.to_tag().filter(|_| status > 100) {
+                let early = !self.clients[found].offers && status > 100;
+                if let Some(tag) = response.to_tag().filter(|_| early) {
                     self.calls[call].dialogs[0].remote_tag = Some(tag.to_owned());
                     if let Some(peer) = peer_of(response) {
                         self.calls[call].dialogs[0].peer = peer;
@@ -137,6 +138,7 @@ impl Phone {
                 }
                 self.cancel_if_wanted(now, found, out);
             }
+            200..300 if self.clients[found].offers => self.on_renewed(found, response, out),
             200..300 => self.on_success(now, found, response, out),
             _ => self.on_refusal(found, response, out),
         }
@@ -192,6 +194,9 @@ impl Phone {
         self.calls[call].dialogs[0].remote_tag = Some(tag);
         self.calls[call].dialogs[0].peer = peer;
         let body = (!offered).then(|| self.new_answer(&sdp));
+        if let Some(answer) = &body {
+            self.calls[call].dialogs[0].sdp = Some(answer.clone());
+        }
         let Side::Caller { plan, gave_up, .. } = &self.calls[call].side else {
             return;
         };
@@ -257,7 +262,8 @@ impl Phone {
         };
         *gave_up = true;
         let pending = self.clients.iter().position(|client| {
-            client.call == call && client.method == Method::Invite && !client.done
+            let first = client.method == Method::Invite && !client.offers;
+            client.call == call && first && !client.done
         });
         if let Some(found) = pending
             && self.calls[call]
@@ -283,7 +289,7 @@ impl Phone {
         else {
             return;
         };
-        if *cancelled {
+        if *cancelled || self.clients[found].offers {
             return;
         }
         if plan.cancels_by_bye && !early {
@@ -327,7 +333,7 @@ impl Phone {
         out.push(post);
     }
 
-    /// Sends a request without body in a dialog that is up.
+    /// Sends a request in a dialog that is up; INVITE and UPDATE with an offer.
     pub(in crate::testing) fn request(
         &mut self,
         now: Instant,
@@ -338,13 +344,41 @@ impl Phone {
         let Some(dialog) = self.calls[call].dialogs.iter().position(up) else {
             return Vec::new();
         };
+        let open = |c: &Client| (c.call, c.dialog) == (call, dialog) && c.offers && !c.done;
+        let unacked = self
+            .unacked
+            .iter()
+            .any(|u| (u.call, u.dialog) == (call, dialog));
+        let offers = matches!(method, "INVITE" | "UPDATE");
+        if offers && (unacked || self.clients.iter().any(open)) {
+            return Vec::new();
+        }
+        let body = offers.then(|| self.new_offer());
         self.calls[call].dialogs[dialog].cseq += 1;
         let cseq = self.calls[call].dialogs[dialog].cseq;
-        let (branch, post) = self.in_dialog(method, call, dialog, cseq, None);
+        let (branch, post) = self.in_dialog(method, call, dialog, cseq, body);
         let method = Method::parse(method);
-        let client = Client::new(now, &branch, method, (call, dialog), post.clone());
+        let mut client = Client::new(now, &branch, method, (call, dialog), post.clone());
+        client.offers = offers;
         self.clients.push(client);
         vec![post]
+    }
+
+    /// The answer to a re-INVITE: its ACK.
+    fn on_renewed(&mut self, found: usize, response: &Message, out: &mut Vec<Post>) {
+        let (call, dialog) = (self.clients[found].call, self.clients[found].dialog);
+        if !self.clients[found].done {
+            self.clients[found].finish();
+            if let Some(peer) = peer_of(response) {
+                self.calls[call].dialogs[dialog].peer = peer;
+            }
+            if sdp_of(response).is_none() {
+                self.fault("an answer to a re-INVITE without SDP", response);
+            }
+            let cseq = response.cseq().map_or(0, |c| c.number);
+            self.clients[found].ack = Some(self.in_dialog("ACK", call, dialog, cseq, None).1);
+        }
+        out.extend(self.clients[found].ack.clone());
     }
 
     /// Hangs up a dialog that is up, or whose 2xx nobody acknowledged.
@@ -406,6 +440,8 @@ impl Phone {
                 header(invite, &HeaderName::From),
             ),
         };
+        let renews = matches!(method, "INVITE" | "UPDATE");
+        let contact = renews.then(|| self.contact(dialog.peer.transport));
         let request = Request {
             method,
             uri: &dialog.peer.uri,
@@ -415,7 +451,7 @@ impl Phone {
             call_id: &call.call_id,
             cseq,
             max_forwards: 70,
-            lines: Vec::new(),
+            lines: contact.into_iter().collect(),
             body,
         };
         let post = self.post_to(&dialog.peer, request.write());

@@ -191,33 +191,34 @@ impl Phone {
         match method {
             Method::Invite if request.to_tag().is_none() => self.on_invite(now, way, request),
             Method::Cancel => self.on_cancel(now, way, request, out),
-            _ => self.on_in_dialog(way, request, out),
+            _ => self.on_in_dialog(now, way, request, out),
         }
     }
 
-    fn on_in_dialog(&mut self, way: &Way, request: &Message, out: &mut Vec<Post>) {
+    fn on_in_dialog(&mut self, now: Instant, way: &Way, request: &Message, out: &mut Vec<Post>) {
         let Some((call, dialog)) = self.dialog_of(request) else {
             return self.reply(way, request, 481, out);
         };
-        let (cseq, bye) = (
-            request.cseq().map_or(0, |c| c.number),
-            request.method() == Some(&Method::Bye),
-        );
+        let cseq = request.cseq().map_or(0, |c| c.number);
         self.calls[call].hear(request);
         if !self.calls[call].dialogs[dialog].grows(cseq) {
-            self.fault("a CSeq that did not grow", request);
+            // The network let a later one overtake it.
+            return self.reply(way, request, 500, out);
         }
-        let status = match request.method() {
-            Some(Method::Bye) if self.calls[call].dialogs[dialog].is_over() => 481,
-            Some(Method::Bye | Method::Options) => 200,
-            Some(Method::Invite) => 488,
-            _ => 405,
-        };
-        self.reply(way, request, status, out);
-        if bye {
-            self.unacked
-                .retain(|u| (u.call, u.dialog) != (call, dialog));
-            self.calls[call].on_bye(dialog);
+        let over = self.calls[call].dialogs[dialog].is_over();
+        match request.method() {
+            _ if over => self.reply(way, request, 481, out),
+            Some(Method::Bye) => {
+                self.reply(way, request, 200, out);
+                self.unacked
+                    .retain(|u| (u.call, u.dialog) != (call, dialog));
+                self.calls[call].on_bye(dialog);
+            }
+            Some(Method::Invite | Method::Update) => {
+                self.on_new_offer(now, way, request, (call, dialog), out);
+            }
+            Some(Method::Options | Method::Info) => self.reply(way, request, 200, out),
+            _ => self.reply(way, request, 405, out),
         }
     }
 

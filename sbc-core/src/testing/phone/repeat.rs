@@ -53,6 +53,8 @@ pub(super) struct Client {
     pub(super) done: bool,
     /// The ACK of its final response.
     pub(super) ack: Option<Post>,
+    /// It brings an offer to a call that is up.
+    pub(super) offers: bool,
 }
 
 impl Client {
@@ -79,6 +81,7 @@ impl Client {
             give_up_at: Some(now + PATIENCE),
             done: false,
             ack: None,
+            offers: false,
         }
     }
 
@@ -190,7 +193,9 @@ impl Phone {
         for client in &mut self.clients {
             if client.give_up_at.is_some_and(|at| at <= now) {
                 client.finish();
-                silent.push((client.call, client.dialog, client.method.clone()));
+                if !client.offers {
+                    silent.push((client.call, client.dialog, client.method.clone()));
+                }
             } else if client.again.as_mut().is_some_and(|again| again.is_due(now)) {
                 out.push(client.post.clone());
             }
