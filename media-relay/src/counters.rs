@@ -98,7 +98,7 @@ pub struct Totals {
     pub strays: u64,
     /// Neither RTP nor RTCP; dropped.
     pub malformed: u64,
-    /// RTP packets of a peer that was told not to send; dropped.
+    /// RTP packets of a peer that was told not to send, and packets over a port's rate; dropped.
     pub held: u64,
     /// Packets that the operating system did not take.
     pub send_errors: u64,

@@ -23,6 +23,9 @@ pub(crate) const RECEIVE_BUFFER_BYTES: usize = 96 * 1024;
 /// Packets looked at before a latch closes (RFC 4961 peers behind NAT need one, an attacker has
 /// to win most of five).
 pub(crate) const LATCH_PACKETS: u8 = 5;
+/// Packets that one port takes in a second: video at 100 Mbit/s has fewer, and packets that two
+/// sessions send to each other's ports, each SDP naming the other's, cannot circle any faster.
+pub(crate) const PACKETS_PER_SECOND: u32 = 10_000;
 /// Timers of a worker are looked at this often: sender reports, files that wait for the writer.
 pub(crate) const COARSE: Duration = Duration::from_millis(200);
 /// The rate of packets is measured over this time.

@@ -4,13 +4,16 @@ use super::fork::Sender;
 use super::latch::{RtcpLatch, RtpLatch, Verdict};
 use super::sink::Sink;
 use crate::counters::PortCounters;
+use crate::limits::PACKETS_PER_SECOND;
 use crate::recorder::Tap;
 use crate::rtp::rtcp;
 use crate::rtp::sequence::Reception;
+use sbc_core::Instant;
 use sbc_core::ports::{Peer, PortId, SessionId};
 use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A port's place in the engine, and its sockets' in the worker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +53,8 @@ pub(crate) struct Port {
     muxed: bool,
     send: bool,
     pub(crate) receive: bool,
+    /// The second that is running, and the packets it has brought.
+    second: (Instant, u32),
     /// The endpoint towards a recorder, from the first `Fork` until the port closes.
     pub(crate) sender: Option<Box<Sender>>,
     pub(crate) tap: Option<Box<Tap>>,
@@ -69,6 +74,7 @@ impl Port {
             muxed: false,
             send: false,
             receive: false,
+            second: (Instant::default(), 0),
             sender: None,
             tap: None,
         }
@@ -81,6 +87,15 @@ impl Port {
         self.muxed = peer.rtp == peer.rtcp;
         self.send = peer.send && !loops;
         self.receive = peer.receive;
+    }
+
+    /// Whether one more packet may come in this second.
+    pub(crate) fn is_within_rate(&mut self, now: Instant) -> bool {
+        if now.since(self.second.0) >= Duration::from_secs(1) {
+            self.second = (now, 0);
+        }
+        self.second.1 = self.second.1.saturating_add(1);
+        self.second.1 <= PACKETS_PER_SECOND
     }
 
     /// Whether a packet is RTCP: on a muxed port by its type (RFC 5761 §4), else by the socket.

@@ -268,6 +268,10 @@ impl Engine {
         let Some(port) = self.ports.get_mut(key.0) else {
             return;
         };
+        if !port.is_within_rate(now.mono) {
+            self.counters.held.add(1);
+            return;
+        }
         if port.is_rtcp(channel, packet) {
             if !rtcp::is_valid(packet) {
                 port.counters.malformed.add(1);

@@ -191,6 +191,24 @@ fn a_peer_that_names_a_port_of_its_own_call_is_sent_nothing() {
 }
 
 #[test]
+fn packets_that_circle_between_two_calls_are_bounded_in_each_second() {
+    let mut rig = rig();
+    let (a, b) = (rig.port(CALL, 1), rig.port(CALL, 2));
+    rig.command(MediaCmd::Relay(PortId(1), PortId(2)));
+    let limit = crate::limits::PACKETS_PER_SECOND;
+    for _ in 0..limit {
+        assert_eq!(rig.arrives(a, phone(1), &rtp(1)).len(), 1);
+    }
+    assert!(rig.arrives(a, phone(1), &rtp(1)).is_empty());
+    assert_eq!(rig.totals().held, 1);
+    rig.command(MediaCmd::Relay(PortId(2), PortId(1)));
+    let other = rig.arrives(b, phone(2), &rtp(1));
+    assert_eq!(other.len(), 1, "each port has a bound of its own");
+    rig.now.mono = rig.now.mono + std::time::Duration::from_secs(1);
+    assert_eq!(rig.arrives(a, phone(1), &rtp(1)).len(), 1);
+}
+
+#[test]
 fn nothing_is_sent_to_port_zero_or_to_the_zero_address() {
     let mut rig = rig();
     let [a, _] = [1, 2].map(|n| rig.port(CALL, n));

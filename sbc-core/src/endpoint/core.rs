@@ -12,7 +12,7 @@
 use super::linger::{Linger, Lingering};
 use super::stateless::{Stateless, Verdict, transmit};
 use crate::b2bua::CallKey;
-use crate::sip::{HeaderName, Message, Method, StatusCode};
+use crate::sip::{Defect, HeaderName, Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transaction::Residue;
 use crate::transport::{Flow, Incoming, Transmit};
@@ -82,7 +82,7 @@ impl EndpointCore {
         let Some(call_id) = message.call_id() else {
             return self.refuse_broken(flow, message);
         };
-        if message.is_request() && !message.defects().is_empty() {
+        if message.is_request() && message.defects().iter().any(Defect::is_fatal) {
             return self.refuse_broken(flow, message);
         }
         if let Some(owner) = self.owner_of(call_id, message) {
@@ -251,5 +251,45 @@ impl EndpointCore {
     #[must_use]
     pub fn lingering(&self) -> usize {
         self.linger.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::ListenerId;
+    use crate::transport::Transport;
+    use bytes::Bytes;
+
+    fn arrives(core: &mut EndpointCore, header: &[u8]) -> Route {
+        let mut text = b"INVITE sip:bob@192.0.2.1 SIP/2.0\r\n\
+            Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK1\r\n\
+            Max-Forwards: 70\r\nTo: <sip:bob@192.0.2.1>\r\nCall-ID: a\r\n\
+            CSeq: 1 INVITE\r\nContact: <sip:alice@192.0.2.7>\r\n"
+            .to_vec();
+        text.extend_from_slice(header);
+        text.extend_from_slice(b"\r\nContent-Length: 0\r\n\r\n");
+        let message = Message::parse_datagram(Bytes::from(text)).expect("a message");
+        let remote = std::net::SocketAddr::from(([192, 0, 2, 7], 5060));
+        let listener = ListenerId(0);
+        let flow = Flow {
+            listener,
+            transport: Transport::Udp,
+            remote,
+            connection: None,
+        };
+        core.route(Instant::default(), &Incoming { flow, message })
+    }
+
+    #[test]
+    fn letters_that_are_not_utf8_refuse_a_call_only_where_they_are_read() {
+        let mut core = EndpointCore::new();
+        let from = b"From: <sip:alice@192.0.2.7>;tag=1\r\nSubject: caf\xe9";
+        assert!(matches!(arrives(&mut core, from), Route::Begin));
+        let from = b"From: \"caf\xe9\" <sip:alice@192.0.2.7>;tag=1";
+        let Route::Reply(reply) = arrives(&mut core, from) else {
+            panic!("From must be readable");
+        };
+        assert!(reply.bytes.starts_with(b"SIP/2.0 400 "));
     }
 }

@@ -74,7 +74,7 @@ impl Stateless {
     /// A refusal of a request with defects; nothing for what cannot be answered: an ACK, or a
     /// request whose topmost Via cannot be read.
     pub(super) fn refuse_defects(&self, request: &Message) -> Option<Message> {
-        let first = request.defects().first()?;
+        let first = request.defects().iter().find(|defect| defect.is_fatal())?;
         if request.method() == Some(&Method::Ack) {
             return None;
         }

@@ -30,6 +30,29 @@ pub enum Defect {
 }
 
 impl Defect {
+    /// Whether a request must be refused for it. A value that is not UTF-8 in a header that nobody
+    /// here reads is none of our business; it does not cross.
+    #[must_use]
+    pub const fn is_fatal(&self) -> bool {
+        match self {
+            Self::NotUtf8(name) => matches!(
+                name,
+                HeaderName::Via
+                    | HeaderName::From
+                    | HeaderName::To
+                    | HeaderName::CallId
+                    | HeaderName::CSeq
+                    | HeaderName::Contact
+                    | HeaderName::Route
+                    | HeaderName::RecordRoute
+                    | HeaderName::Require
+                    | HeaderName::ContentType
+                    | HeaderName::MaxForwards
+            ),
+            _ => true,
+        }
+    }
+
     /// The status that refuses a request with this defect, and text for its reason phrase.
     #[must_use]
     pub fn refusal(&self) -> (StatusCode, &'static str) {
