@@ -184,7 +184,7 @@ impl PhoneCall {
     #[must_use]
     pub fn said_sdp(&self) -> Option<&str> {
         let up = self.dialogs.iter().find(|d| d.state == State::Up);
-        let dialog = up.or(self.dialogs.first())?;
+        let dialog = up.or_else(|| self.dialogs.first())?;
         dialog.sdp.as_deref()
     }
 
