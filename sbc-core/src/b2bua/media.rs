@@ -129,8 +129,8 @@ impl CallMedia {
         }
     }
 
-    /// A description of one side as it is passed to the other: an offer gets ports on both sides, an
-    /// answer connects them.
+    /// A description of one side as it is passed to the other: an offer gets ports on both sides,
+    /// an answer connects them.
     pub(super) fn pass(
         &mut self,
         cx: &mut Cx<'_>,
