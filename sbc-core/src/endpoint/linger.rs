@@ -20,6 +20,9 @@ pub(super) enum Lingering {
     Again(Transmit),
 }
 
+/// Entries whose memory is kept when nothing lingers.
+const KEPT_CAPACITY: usize = 1024;
+
 /// Residues by Call-ID.
 #[derive(Debug, Default)]
 pub(super) struct Linger {
@@ -64,7 +67,7 @@ impl Linger {
         }
     }
 
-    /// Forgets what is over.
+    /// Forgets what is over, and gives memory back once a rush is.
     pub(super) fn sweep(&mut self, now: Instant) {
         while let Some(Reverse((until, _))) = self.ends.peek() {
             if *until > now {
@@ -79,6 +82,10 @@ impl Linger {
                     self.residues.remove(&call_id);
                 }
             }
+        }
+        if self.residues.is_empty() && self.residues.capacity() > KEPT_CAPACITY {
+            self.residues.shrink_to(KEPT_CAPACITY);
+            self.ends.shrink_to(KEPT_CAPACITY);
         }
     }
 

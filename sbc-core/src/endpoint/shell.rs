@@ -10,7 +10,8 @@ use crate::time::{Clock, SystemClock};
 use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
@@ -86,6 +87,7 @@ impl Endpoint {
             idle: Notify::new(),
         }));
         transports.start(Arc::new(endpoint.clone()));
+        tokio::spawn(sweep(Arc::downgrade(&endpoint.0)));
         endpoint
     }
 
@@ -207,6 +209,22 @@ impl Inner {
         if let Some(transmit) = refusal {
             self.send(0, transmit);
         }
+    }
+}
+
+/// How often lingering transactions that are over are forgotten where no call ends meanwhile.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Forgets what no longer lingers, as long as the endpoint is there.
+async fn sweep(endpoint: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let Some(inner) = endpoint.upgrade() else {
+            return;
+        };
+        let now = inner.clock.now().mono;
+        inner.core().sweep(now);
     }
 }
 
