@@ -213,3 +213,8 @@ pub(crate) fn metric(page: &str, name: &str) -> f64 {
     });
     lines.sum()
 }
+
+/// How many descriptors this process has open, those of the SBC among them.
+pub(crate) fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}

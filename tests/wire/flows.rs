@@ -1,87 +1,11 @@
 //! Flows of one call, message by message, over real sockets: what RFC 3261 wants of each side.
 
-use crate::border::{Border, CALLEE, CALLER, Setup};
-use crate::peers::plain::{Dialog, Plain, Text};
+use crate::border::{Border, CALLEE, CALLER, OUTSIDE, Setup};
+use crate::peers::plain::{Plain, Text};
+use crate::stage::Stage;
 use sbc_core::transport::Transport;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-
-/// Two phones over UDP and the SBC between them.
-struct Stage {
-    border: Border,
-    caller: Plain,
-    callee: Plain,
-    call: Dialog,
-    /// The media sockets of caller and callee.
-    media: [UdpSocket; 2],
-}
-
-impl Stage {
-    fn set() -> Self {
-        let callee = Plain::udp(CALLEE, "bob");
-        let border = Border::start(&Setup::to(format!("sip:{}", callee.sip)));
-        let mut caller = Plain::udp(CALLER, "alice");
-        caller.sbc = Some(border.outside(Transport::Udp));
-        let call = caller.dialog("4930123456");
-        Self {
-            border,
-            caller,
-            callee,
-            call,
-            media: [CALLER, CALLEE].map(media_socket),
-        }
-    }
-
-    /// What the caller offers.
-    fn offer(&self) -> String {
-        self.caller.sdp(port(&self.media[0]))
-    }
-
-    /// What the callee answers.
-    fn answer(&self) -> String {
-        self.callee.sdp(port(&self.media[1]))
-    }
-
-    /// The caller calls, the callee hears of it.
-    fn invite(&mut self) -> Text {
-        let offer = self.offer();
-        self.caller.send(&mut self.call, "INVITE", "", &offer);
-        self.callee.expect("INVITE")
-    }
-
-    /// A call that is established.
-    fn answered(&mut self) -> Text {
-        let invite = self.invite();
-        let answer = self.answer();
-        self.callee.reply(&invite, "200 OK", "", &answer);
-        let ok = self.caller.expect("200");
-        self.call.established(&ok);
-        self.caller.send(&mut self.call, "ACK", "", "");
-        self.callee.expect("ACK");
-        invite
-    }
-
-    /// The caller hangs up, and nothing is left.
-    fn hang_up(&mut self) {
-        self.caller.send(&mut self.call, "BYE", "", "");
-        let bye = self.callee.expect("BYE");
-        self.callee.reply(&bye, "200 OK", "", "");
-        let ok = self.caller.expect("200");
-        assert!(ok.header("CSeq").ends_with("BYE"), "{}", ok.0);
-        self.border.until_nothing_is_left();
-    }
-}
-
-fn media_socket(ip: Ipv4Addr) -> UdpSocket {
-    let socket = UdpSocket::bind((ip, 0)).expect("loopback has ports");
-    let patience = Some(Duration::from_secs(10));
-    socket.set_read_timeout(patience).expect("is valid");
-    socket
-}
-
-fn port(socket: &UdpSocket) -> u16 {
-    socket.local_addr().expect("it is bound").port()
-}
 
 #[test]
 fn the_caller_hears_100_at_once_and_the_ringing_later() {
@@ -113,7 +37,7 @@ fn early_media_arrives_with_its_description() {
         .reply(&invite, "183 Session Progress", "", &early);
     let progress = stage.caller.expect("183");
     let media = progress.media();
-    assert_eq!(media.ip(), std::net::IpAddr::from(crate::border::OUTSIDE));
+    assert_eq!(media.ip(), IpAddr::from(OUTSIDE));
     // What the callee plays before it answers is heard.
     let [listener, announcer] = &stage.media;
     let packet = [&[0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4][..], &[0x55; 160]].concat();

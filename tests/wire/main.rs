@@ -9,4 +9,6 @@ mod race;
 mod sipp_calls;
 mod siprec;
 mod srs;
+mod stage;
 mod topology;
+mod wild;

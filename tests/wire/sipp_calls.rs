@@ -1,6 +1,6 @@
 //! sipp's own caller and callee with the SBC between them, over each pair of transports.
 
-use crate::border::{Border, CALLEE, CALLER, INSIDE, OUTSIDE, Setup};
+use crate::border::{Border, CALLEE, CALLER, INSIDE, OUTSIDE, Setup, open_descriptors};
 use crate::peers::plain::Plain;
 use crate::peers::rtp::RtpSocket;
 use crate::peers::sipp::{Calls, Sipp, Transport};
@@ -69,10 +69,6 @@ fn calls_from_sipp_to_sipp(caller: Transport, callee: Transport) {
             assert!(!told, "{who} learns {address}:\n{heard}");
         }
     }
-}
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 #[test]

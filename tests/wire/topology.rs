@@ -1,7 +1,8 @@
 //! Nothing of one side is visible on the other: every byte that a side receives is looked at.
 
-use crate::border::{Border, CALLEE, CALLER, INSIDE, OUTSIDE, Setup};
+use crate::border::{Border, CALLEE, CALLER, INSIDE, OUTSIDE};
 use crate::peers::plain::{Dialog, Plain, Text};
+use crate::stage::Stage;
 use sbc_core::transport::Transport;
 
 /// What one side has and the other must not learn.
@@ -73,29 +74,12 @@ const CALLEE_MEDIA: u16 = 25_458;
 
 impl Call {
     fn set(caller: Transport, callee: Transport) -> Self {
-        let called = match callee {
-            Transport::Tcp => Plain::tcp_listening(CALLEE, "bob"),
-            _ => Plain::udp(CALLEE, "bob"),
-        };
-        let transport = callee.to_string().to_lowercase();
-        let border = Border::start(&Setup::to(format!(
-            "sip:{};transport={transport}",
-            called.sip
-        )));
-        let at = border.outside(caller);
-        let calling = match caller {
-            Transport::Tcp => Plain::tcp(CALLER, "alice", at),
-            _ => {
-                let mut plain = Plain::udp(CALLER, "alice");
-                plain.sbc = Some(at);
-                plain
-            }
-        };
+        let stage = Stage::over(caller, callee);
         Self {
-            dialog: calling.dialog("4930123456"),
-            border,
-            caller: calling,
-            callee: called,
+            border: stage.border,
+            caller: stage.caller,
+            callee: stage.callee,
+            dialog: stage.call,
             telling: [
                 telling(&CALLER.to_string(), "alice"),
                 telling(&CALLEE.to_string(), "bob"),

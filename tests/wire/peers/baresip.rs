@@ -36,8 +36,8 @@ pub(crate) struct Baresip {
 }
 
 impl Baresip {
-    /// Starts a phone with the given address and user name that answers every call, and waits until it can be
-    /// called. What it says is a tone.
+    /// Starts a phone with the given address and user name that answers every call, and waits until
+    /// it can be called. What it says is a tone.
     pub(crate) fn start(program: &Path, ip: Ipv4Addr, user: &str, hertz: u32) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         // SIP, TLS, control, and from the fourth on RTP and RTCP.

@@ -83,7 +83,7 @@ pub(crate) struct Dialog {
     from: String,
     to: String,
     uri: String,
-    cseq: u32,
+    pub(crate) cseq: u32,
 }
 
 impl Dialog {
@@ -144,6 +144,7 @@ impl Plain {
         let socket =
             Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("a socket");
         let own = SocketAddr::from((ip, 0));
+        socket.set_reuse_address(true).expect("a socket option");
         socket.bind(&own.into()).expect("loopback has ports");
         socket.connect(&sbc.into()).expect("the SBC listens");
         let stream = TcpStream::from(socket);
@@ -155,7 +156,12 @@ impl Plain {
 
     /// Over TCP, waiting for one connection.
     pub(crate) fn tcp_listening(ip: Ipv4Addr, user: &'static str) -> Self {
-        let listener = TcpListener::bind((ip, 0)).expect("loopback has ports");
+        Self::tcp_listening_at((ip, 0).into(), user)
+    }
+
+    /// The same, at an address that was in use a moment ago.
+    pub(crate) fn tcp_listening_at(at: SocketAddr, user: &'static str) -> Self {
+        let listener = TcpListener::bind(at).expect("the address is free");
         let sip = listener.local_addr().expect("it is bound");
         Self::new(Link::Listening(listener), sip, user)
     }
@@ -334,7 +340,7 @@ impl Plain {
     /// The next message; `None` when none comes in time or the connection ends.
     pub(crate) fn next(&mut self) -> Option<Text> {
         if let Link::Listening(listener) = &self.link {
-            let (stream, _) = listener.accept().expect("loopback accepts");
+            let (stream, _) = accept(listener)?;
             self.link = connected(stream);
         }
         let bytes = match &mut self.link {
@@ -352,7 +358,7 @@ impl Plain {
             Link::Listening(_) => return None,
         };
         self.heard.extend(&bytes);
-        let text = Text(String::from_utf8(bytes).expect("SIP of these tests is UTF-8"));
+        let text = Text(String::from_utf8_lossy(&bytes).into_owned());
         self.messages.push(text.clone());
         Some(text)
     }
@@ -375,6 +381,15 @@ impl Plain {
     }
 }
 
+/// The next connection, if there is one in time.
+fn accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let patience = Timespec::try_from(PATIENCE).expect("a few seconds");
+    let mut waiting = [PollFd::new(listener, PollFlags::IN)];
+    let ready = poll(&mut waiting, Some(&patience)).expect("a socket can be polled");
+    (ready > 0).then(|| listener.accept().expect("loopback accepts"))
+}
+
 fn connected(stream: TcpStream) -> Link {
     stream.set_read_timeout(Some(PATIENCE)).expect("is valid");
     stream.set_nodelay(true).expect("a socket option");
@@ -384,6 +399,10 @@ fn connected(stream: TcpStream) -> Link {
 /// One message by its Content-Length.
 fn framed(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
+        // The answer to a keep-alive (RFC 5626 4.4.1).
+        while kept.starts_with(b"\r\n") {
+            kept.drain(..2);
+        }
         let text = String::from_utf8_lossy(kept);
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
             let length: usize = Text(head.to_owned())

@@ -1,0 +1,98 @@
+//! A caller, the SBC and a callee, and how far every flow goes the same way.
+
+use crate::border::{Border, CALLEE, CALLER, Setup};
+use crate::peers::plain::{Dialog, Plain, Text};
+use sbc_core::transport::Transport;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
+
+/// Two phones and the SBC between them.
+pub(crate) struct Stage {
+    pub(crate) border: Border,
+    pub(crate) caller: Plain,
+    pub(crate) callee: Plain,
+    pub(crate) call: Dialog,
+    /// The media sockets of caller and callee.
+    pub(crate) media: [UdpSocket; 2],
+}
+
+impl Stage {
+    /// Over UDP.
+    pub(crate) fn set() -> Self {
+        Self::over(Transport::Udp, Transport::Udp)
+    }
+
+    /// Over the transports of caller and callee.
+    pub(crate) fn over(caller: Transport, callee: Transport) -> Self {
+        let transport = callee.to_string().to_lowercase();
+        let called = match callee {
+            Transport::Tcp => Plain::tcp_listening(CALLEE, "bob"),
+            _ => Plain::udp(CALLEE, "bob"),
+        };
+        let target = format!("sip:{};transport={transport}", called.sip);
+        let border = Border::start(&Setup::to(target));
+        let at = border.outside(caller);
+        let mut calling = match caller {
+            Transport::Tcp => Plain::tcp(CALLER, "alice", at),
+            _ => Plain::udp(CALLER, "alice"),
+        };
+        calling.sbc = Some(at);
+        Self {
+            call: calling.dialog("4930123456"),
+            border,
+            caller: calling,
+            callee: called,
+            media: [CALLER, CALLEE].map(media_socket),
+        }
+    }
+
+    /// What the caller offers.
+    pub(crate) fn offer(&self) -> String {
+        self.caller.sdp(port(&self.media[0]))
+    }
+
+    /// What the callee answers.
+    pub(crate) fn answer(&self) -> String {
+        self.callee.sdp(port(&self.media[1]))
+    }
+
+    /// The caller calls, the callee hears of it.
+    pub(crate) fn invite(&mut self) -> Text {
+        let offer = self.offer();
+        self.caller.send(&mut self.call, "INVITE", "", &offer);
+        self.callee.expect("INVITE")
+    }
+
+    /// A call that is established.
+    pub(crate) fn answered(&mut self) -> Text {
+        let invite = self.invite();
+        let answer = self.answer();
+        self.callee.reply(&invite, "200 OK", "", &answer);
+        let ok = self.caller.expect("200");
+        self.call.established(&ok);
+        self.caller.send(&mut self.call, "ACK", "", "");
+        self.callee.expect("ACK");
+        invite
+    }
+
+    /// The caller hangs up, and nothing is left.
+    pub(crate) fn hang_up(&mut self) {
+        self.caller.send(&mut self.call, "BYE", "", "");
+        let bye = self.callee.expect("BYE");
+        self.callee.reply(&bye, "200 OK", "", "");
+        let ok = self.caller.expect("200");
+        assert!(ok.header("CSeq").ends_with("BYE"), "{}", ok.0);
+        self.border.until_nothing_is_left();
+    }
+}
+
+fn media_socket(ip: Ipv4Addr) -> UdpSocket {
+    let socket = UdpSocket::bind((ip, 0)).expect("loopback has ports");
+    let patience = Some(Duration::from_secs(10));
+    socket.set_read_timeout(patience).expect("is valid");
+    socket
+}
+
+fn port(socket: &UdpSocket) -> u16 {
+    socket.local_addr().expect("it is bound").port()
+}
