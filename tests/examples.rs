@@ -1,5 +1,6 @@
-//! Every YAML that a reader meets outside of the reference loads with the program's own modules. (The
-//! pages of `docs/configuration` are held to the same by the crate `policies`, with a table of every key.)
+//! Every YAML that a reader meets outside of the reference loads with the program's own modules.
+//! (The pages of `docs/configuration` are held to the same by the crate `policies`, with a table of
+//! every key.)
 
 use policies::{Compiled, Loaded};
 use std::path::{Path, PathBuf};
