@@ -10,10 +10,14 @@ mod filter;
 mod hosts;
 mod media;
 mod rewrite;
+#[cfg(feature = "sdp-rs")]
+mod sdp_rs;
 mod session;
 
 pub use describe::{Described, describe};
 pub use filter::keep_codecs;
 pub use media::{Codec, Direction, MediaView};
 pub use rewrite::{Origin, OurMedia, rewrite};
+#[cfg(feature = "sdp-rs")]
+pub use sdp_rs::ConversionError;
 pub use session::{Sdp, SdpError};
