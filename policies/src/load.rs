@@ -3,6 +3,7 @@
 use crate::compile::{Compiled, compile};
 use crate::problem::{About, Errors, Problem, Source, in_order};
 use crate::schema::Config;
+use crate::tree::Position;
 use crate::visit::Report;
 use crate::{decode, limits, tree};
 use sbc_core::ports::Registry;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub struct Loaded {
     config: Config,
     report: Report,
+    top: Position,
 }
 
 impl Loaded {
@@ -55,12 +57,20 @@ impl Loaded {
         source.root = Some(root.clone());
         let mut report = Report::new(Arc::new(source));
         let config = decode::config(&mut report, &root);
-        Ok(Self { config, report })
+        Ok(Self {
+            config,
+            report,
+            top: root.at,
+        })
     }
 
-    /// Leaves everything aside but the recording server, the log, HTTP and `drain`.
+    /// Leaves everything aside but the recording server, the log, HTTP and `drain`. A file without
+    /// recording server is an error then.
     #[must_use]
     pub fn only_srs(mut self) -> Self {
+        if self.config.srs.is_none() && !self.report.has_errors() {
+            self.report.missing(self.top, "", "srs");
+        }
         self.config = Config {
             observe: self.config.observe,
             drain: self.config.drain,

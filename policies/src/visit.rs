@@ -67,6 +67,18 @@ impl Report {
         self.value(name.at, format!("unknown {what} `{}`", name.value), hint);
     }
 
+    /// A key that the map at `at` must have and has not; `schema` is the map's path.
+    pub(crate) fn missing(&mut self, at: Position, schema: &str, key: &str) {
+        let hint = keys::doc(schema, key).unwrap_or_default();
+        let message = format!("missing key `{key}`");
+        self.push(at, About::Map, message, format!("expected `{key}`: {hint}"));
+    }
+
+    /// Whether anything is wrong so far.
+    pub(crate) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     /// Something that is odd and still works.
     pub(crate) fn warn(
         &mut self,
@@ -141,13 +153,7 @@ impl<'t> MapView<'t> {
     pub(crate) fn required(&self, report: &mut Report, key: &'static str) -> Option<&'t Entry> {
         let entry = self.get(key);
         if entry.is_none() {
-            let hint = keys::doc(self.schema, key).unwrap_or_default();
-            report.push(
-                self.at,
-                About::Map,
-                format!("missing key `{key}`"),
-                format!("expected `{key}`: {hint}"),
-            );
+            report.missing(self.at, self.schema, key);
         }
         entry
     }

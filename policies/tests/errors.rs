@@ -67,6 +67,27 @@ fn a_file_that_is_not_text_is_an_error() {
 }
 
 #[test]
+fn a_recording_server_alone_needs_its_section() {
+    let registry = fake::Fake::default();
+    let alone = |text: &str| {
+        let loaded = Loaded::from_text("sbc.yaml", text).unwrap().only_srs();
+        loaded.compile(&registry).map_err(|e| e.to_string())
+    };
+    let without = "listeners: { a: { realm: r, udp: \"127.0.0.1:5060\" } }\n\
+                   realms: { r: {} }\nroutes: [ { name: n, reject: 404 } ]\n";
+    let error = alone(without).unwrap_err();
+    assert!(
+        error.starts_with("sbc.yaml:1:1: missing key `srs` at the top level"),
+        "{error}"
+    );
+    let with = "srs: { listen: \"127.0.0.1:5070\", dir: recordings }\n";
+    assert!(alone(&format!("{without}{with}")).is_ok());
+    // What is wrong with the section is said once.
+    let broken = alone("srs: { dir: recordings }\n").unwrap_err();
+    assert!(!broken.contains("`srs`"), "{broken}");
+}
+
+#[test]
 fn aliases_cannot_fill_the_memory() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..9 {
