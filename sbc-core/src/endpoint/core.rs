@@ -2,6 +2,7 @@
 //!
 //! | message | found by | else |
 //! |---|---|---|
+//! | response with a defect that matters | - | dropped (RFC 3261 §18.3) |
 //! | response | Call-ID and From tag (ours) | lingering transaction, else dropped |
 //! | request with To tag | Call-ID and To tag (ours) | lingering transaction, else 481 (ACK: dropped) |
 //! | INVITE without To tag | Call-ID, From tag, branch: the same INVITE again | the same CSeq by another branch: 482 (RFC 3261 §8.2.2.2); else a new call |
@@ -82,7 +83,12 @@ impl EndpointCore {
         let Some(call_id) = message.call_id() else {
             return self.refuse_broken(flow, message);
         };
-        if message.is_request() && message.defects().iter().any(Defect::is_fatal) {
+        let spoils = if message.is_request() {
+            Defect::is_fatal
+        } else {
+            Defect::spoils_response
+        };
+        if message.defects().iter().any(spoils) {
             return self.refuse_broken(flow, message);
         }
         if let Some(owner) = self.owner_of(call_id, message) {
@@ -269,6 +275,10 @@ mod tests {
             .to_vec();
         text.extend_from_slice(header);
         text.extend_from_slice(b"\r\nContent-Length: 0\r\n\r\n");
+        core.route(Instant::default(), &incoming(text))
+    }
+
+    fn incoming(text: Vec<u8>) -> Incoming {
         let message = Message::parse_datagram(Bytes::from(text)).expect("a message");
         let remote = std::net::SocketAddr::from(([192, 0, 2, 7], 5060));
         let listener = ListenerId(0);
@@ -278,7 +288,7 @@ mod tests {
             remote,
             connection: None,
         };
-        core.route(Instant::default(), &Incoming { flow, message })
+        Incoming { flow, message }
     }
 
     #[test]
@@ -291,5 +301,26 @@ mod tests {
             panic!("From must be readable");
         };
         assert!(reply.bytes.starts_with(b"SIP/2.0 400 "));
+    }
+
+    #[test]
+    fn a_response_that_its_transaction_could_not_use_is_dropped_unseen() {
+        let mut core = EndpointCore::new();
+        core.claim(CallKey(1), "a", "1");
+        let mut arrives = |to: &str, length: u8| {
+            let text = format!(
+                "SIP/2.0 486 Busy\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+                 From: <sip:a@192.0.2.1>;tag=1\r\nSubject: x\ry\r\n{to}Call-ID: a\r\n\
+                 CSeq: 1 INVITE\r\nContent-Length: {length}\r\n\r\n"
+            );
+            core.route(Instant::default(), &incoming(text.into()))
+        };
+        let to = "To: <sip:b@192.0.2.7>;tag=2\r\n";
+        assert!(matches!(arrives(to, 0), Route::Owner(CallKey(1))));
+        for (to, length) in [(to, 1), ("", 0), ("To: <sip:b\r\n", 0)] {
+            let dropped = Route::Drop(Dropped::Unanswerable);
+            let found = arrives(to, length);
+            assert_eq!(format!("{found:?}"), format!("{dropped:?}"), "{to}");
+        }
     }
 }

@@ -53,6 +53,27 @@ impl Defect {
         }
     }
 
+    /// Whether a response must be dropped for it: one of the headers that its transaction and its
+    /// ACK are made of is broken or missing, or its body is cut off (RFC 3261 §18.3).
+    #[must_use]
+    pub const fn spoils_response(&self) -> bool {
+        match self {
+            Self::ContentLength => true,
+            Self::Missing(name)
+            | Self::Twice(name)
+            | Self::Malformed(name)
+            | Self::NotUtf8(name) => matches!(
+                name,
+                HeaderName::Via
+                    | HeaderName::From
+                    | HeaderName::To
+                    | HeaderName::CallId
+                    | HeaderName::CSeq
+            ),
+            _ => false,
+        }
+    }
+
     /// The status that refuses a request with this defect, and text for its reason phrase.
     #[must_use]
     pub fn refusal(&self) -> (StatusCode, &'static str) {
