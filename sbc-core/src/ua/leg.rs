@@ -219,6 +219,7 @@ impl Leg {
     }
 
     fn on_bye(&mut self, cx: &mut LegCx<'_>, tx: TxId, bye: Box<Message>) {
+        self.limit_reinvite(cx.now);
         self.reply(cx, tx, &bye, StatusCode::of(200));
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Closing { bye } => self.state = State::Closing { bye },
@@ -240,6 +241,7 @@ impl Leg {
         let mut out = Vec::new();
         self.transactions.on_timeout(cx.now, &mut out);
         self.absorb(cx, out);
+        self.on_reinvite_timeout(cx.now);
         self.on_state_timeout(cx);
     }
 
@@ -250,7 +252,8 @@ impl Leg {
             State::Calling(calling) => calling.forget_at,
             _ => self.unacked_deadline(),
         };
-        [self.transactions.poll_timeout(), own]
+        let reinvite = self.reinvite_deadline();
+        [self.transactions.poll_timeout(), own, reinvite]
             .into_iter()
             .flatten()
             .min()
@@ -293,6 +296,7 @@ impl Leg {
     }
 
     pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
+        self.limit_reinvite(cx.now);
         let empty = Message::request(Method::Bye, "");
         self.state = match self.request(cx, Method::Bye, headers.unwrap_or(&empty)) {
             Ok(bye) => State::Closing { bye },

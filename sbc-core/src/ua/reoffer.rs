@@ -6,6 +6,8 @@
 //! | Waiting | 1xx | Waiting | CANCEL where one is wanted |
 //! | Waiting | owner's cancel | Waiting | CANCEL once a 1xx came (§9.1) |
 //! | Waiting | 2xx | Accepted | Response; the peer's Contact is its new target |
+//! | Waiting | the dialog ends | Waiting, at most 64 T1 more | nothing |
+//! | Waiting, the dialog ended | 64 T1 without final response | none | nothing |
 //! | Waiting | other final response, Timer B, transport error | none | Response |
 //! | Accepted | owner's ACK | none | ACK |
 //! | Accepted | 2xx again | Accepted | nothing: the ACK is still to come |
@@ -15,7 +17,8 @@ use super::event::LegEvent;
 use super::leg::{Leg, LegCx};
 use super::outgoing::build_cancel;
 use crate::sip::{InvalidValue, Message, Method, StatusCode};
-use crate::transaction::{Outcome, TxId};
+use crate::time::Instant;
+use crate::transaction::{Outcome, TIMER_B, TxId};
 
 /// A re-INVITE of ours; see the table.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) enum Reoffer {
         request: Box<Message>,
         provisional: bool,
         cancel: bool,
+        /// The dialog is over: until then it may still be answered.
+        forget_at: Option<Instant>,
     },
     Accepted {
         tx: TxId,
@@ -58,6 +63,7 @@ impl Leg {
             request,
             provisional: false,
             cancel: false,
+            forget_at: None,
         };
         self.reoffer = Some(Box::new(waiting));
         self.absorb(cx, out);
@@ -119,6 +125,32 @@ impl Leg {
                 self.reoffer = None;
                 cx.event(LegEvent::Response { tx, outcome });
             }
+        }
+    }
+
+    /// The dialog ends: our re-INVITE, if one waits, is waited for no longer than a BYE would be. A
+    /// peer that answered it with a 1xx and fell silent would hold the leg for ever.
+    pub(super) fn limit_reinvite(&mut self, now: Instant) {
+        if let Some(Reoffer::Waiting { forget_at, .. }) = self.reoffer.as_deref_mut() {
+            forget_at.get_or_insert(now + TIMER_B);
+        }
+    }
+
+    /// When [`Self::on_reinvite_timeout`] is due.
+    pub(super) fn reinvite_deadline(&self) -> Option<Instant> {
+        match self.reoffer.as_deref() {
+            Some(Reoffer::Waiting { forget_at, .. }) => *forget_at,
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_reinvite_timeout(&mut self, now: Instant) {
+        let Some(Reoffer::Waiting { tx, forget_at, .. }) = self.reoffer.as_deref() else {
+            return;
+        };
+        if forget_at.is_some_and(|at| at <= now) {
+            self.transactions.forget(*tx);
+            self.reoffer = None;
         }
     }
 
