@@ -47,7 +47,10 @@ impl SenderHosts {
     }
 
     fn add(&mut self, host: Option<&str>) {
-        let Some(host) = host else { return };
+        // A TTL or whatever else stands behind a slash is no part of it.
+        let Some(host) = host.and_then(|host| host.split('/').next()) else {
+            return;
+        };
         if let Ok(address) = host.parse() {
             self.addresses.insert(address);
         } else if host.contains('.') {
