@@ -193,6 +193,38 @@ impl Scalar for RefusalCode {
     }
 }
 
+/// Status codes from 400 to 699: one, or a class of them (`5xx`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Codes {
+    /// The first.
+    pub first: u16,
+    /// The last, included.
+    pub last: u16,
+}
+
+impl Scalar for Codes {
+    const EXPECTED: &'static str = "a status code from 400 to 699, or 4xx, 5xx or 6xx";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (first, last) = match text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
+            Some("4") => (400, 499),
+            Some("5") => (500, 599),
+            Some("6") => (600, 699),
+            Some("3") => return Err(REDIRECTION.to_owned()),
+            Some(_) => return Err(String::new()),
+            None => match text.parse() {
+                Ok(code @ 400..=699) => (code, code),
+                Ok(300..=399) => return Err(REDIRECTION.to_owned()),
+                _ => return Err(String::new()),
+            },
+        };
+        Ok(Self { first, last })
+    }
+}
+
+/// Why no 3xx is a failure.
+const REDIRECTION: &str = "a redirection says where else to go, not that the target failed";
+
 impl Scalar for u16 {
     const EXPECTED: &'static str = "a number from 0 to 65535";
 

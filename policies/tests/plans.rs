@@ -7,7 +7,7 @@ use policies::{Compiled, Engine, Loaded};
 use sbc_core::b2bua::plan::{CallPlan, Connect};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{PolicyEngine, RequestFacts, RuleFacts};
-use sbc_core::sip::{HeaderName, Message, Method};
+use sbc_core::sip::{HeaderName, Message, Method, StatusCode};
 use sbc_core::transport::{Flow, Transport};
 use std::sync::Arc;
 
@@ -99,6 +99,30 @@ fn outcome(plan: &CallPlan) -> String {
         CallPlan::App(app) => format!("app {}", app.route),
         CallPlan::Refuse(refusal) => format!("{} ({})", refusal.status, refusal.rule),
     }
+}
+
+#[test]
+fn failover_codes_reach_the_plan_and_replace_the_usual_ones() {
+    let engine = with(
+        "routes:
+  - { name: own, from: a, when: { ruri.user: ^1 }, to: [x], failover_codes: [404, 6xx] }
+  - { name: none, from: a, when: { ruri.user: ^2 }, to: [x], failover_codes: [] }
+  - { name: usual, from: a, to: [x] }
+",
+    );
+    let codes = |user: &str| {
+        let message = invite(&format!("sip:{user}@a"), "<sip:1@a>", "<sip:2@a>");
+        let plan = connect(plan_of(&engine, 0, "10.2.0.1:5060", &message));
+        let all = (300..=699).filter(|c| plan.failover.contains(StatusCode::of(*c)));
+        all.collect::<Vec<u16>>()
+    };
+    assert_eq!(
+        codes("1"),
+        Vec::from_iter([404].into_iter().chain(600..=699))
+    );
+    assert!(codes("2").is_empty());
+    let usual = [408, 430, 480].into_iter().chain(500..=599);
+    assert_eq!(codes("3"), Vec::from_iter(usual));
 }
 
 #[test]

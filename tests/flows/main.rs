@@ -13,5 +13,6 @@ mod media;
 mod recorder;
 mod refusal;
 mod strangers;
+mod targets;
 mod tcp;
 mod world;

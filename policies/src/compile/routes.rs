@@ -109,6 +109,7 @@ impl Compiler<'_> {
             action,
             profile: profile?,
             ring_timeout: route.ring_timeout,
+            failover: route.failover,
         })
     }
 

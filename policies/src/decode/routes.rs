@@ -1,8 +1,9 @@
 //! `routes`: which call goes where.
 
-use crate::schema::{Action, Destination, RefusalCode, Route, Spanned};
+use crate::schema::{Action, Codes, Destination, RefusalCode, Route, Spanned};
 use crate::tree::{Data, Entry, Node, Position};
 use crate::visit::{self, MapView, Report};
+use sbc_core::b2bua::plan::FailoverCodes;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -65,6 +66,12 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
             "expected more than 0s",
         );
     }
+    let failover = map
+        .get("failover_codes")
+        .map(|entry| failover(report, entry));
+    if let Some(Action::Reject(..) | Action::App(_)) = action {
+        has_no_targets(report, &map, "failover_codes");
+    }
     map.finish(report);
     Some(Route {
         name: name?,
@@ -73,7 +80,24 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
         action: action?,
         profile,
         ring_timeout: ring.map_or(RING_TIMEOUT, |r| r.value),
+        failover: failover.unwrap_or_default(),
     })
+}
+
+fn failover(report: &mut Report, entry: &Entry) -> FailoverCodes {
+    let nodes = visit::list(report, entry, "status codes");
+    let codes: Vec<Spanned<Codes>> = super::scalars(report, nodes);
+    codes.iter().fold(FailoverCodes::NONE, |set, codes| {
+        set.with(codes.first, codes.last)
+    })
+}
+
+/// Reports a key that says something of targets, of which there are none.
+fn has_no_targets(report: &mut Report, map: &MapView<'_>, key: &'static str) {
+    if let Some(entry) = map.get(key) {
+        let message = format!("`{key}` of a route that calls nobody");
+        report.key(entry.at, message, "remove it");
+    }
 }
 
 fn reject(report: &mut Report, entry: &Entry) -> Option<Action> {

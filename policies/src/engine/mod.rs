@@ -15,7 +15,7 @@ use crate::facts::Facts;
 use crate::schema::{SipUri, When};
 use crate::template::Template;
 use origin::Located;
-use sbc_core::b2bua::plan::{AppPlan, CallPlan, Connect, Refusal, TargetPlan};
+use sbc_core::b2bua::plan::{AppPlan, CallPlan, Connect, FailoverCodes, Refusal, TargetPlan};
 use sbc_core::net::{Network, RealmId, Trust};
 use sbc_core::ports::{
     Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
@@ -70,6 +70,7 @@ pub(crate) struct RoutePlan {
     pub(crate) action: ActionPlan,
     pub(crate) profile: Arc<ProfilePlan>,
     pub(crate) ring_timeout: Duration,
+    pub(crate) failover: FailoverCodes,
 }
 
 /// What a route does.
@@ -210,6 +211,7 @@ impl Engine {
             recorders: profile.recorders.clone(),
             modules: profile.modules.clone(),
             ring_timeout: route.ring_timeout,
+            failover: route.failover,
         }))
     }
 

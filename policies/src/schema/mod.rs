@@ -5,11 +5,12 @@
 
 pub(crate) mod keys;
 
-pub use crate::value::{Advertised, Pattern, Ports, Prefix, RefusalCode, SipUri};
+pub use crate::value::{Advertised, Codes, Pattern, Ports, Prefix, RefusalCode, SipUri};
 pub use keys::{KEYS, Key};
 
 use crate::template::Template;
 pub use crate::tree::Position;
+use sbc_core::b2bua::plan::FailoverCodes;
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
 use sbc_core::sip::HeaderName;
@@ -278,6 +279,8 @@ pub struct Route {
     pub profile: Option<Spanned<String>>,
     /// How long a target may ring.
     pub ring_timeout: Duration,
+    /// After which refusals the next target is tried.
+    pub failover: FailoverCodes,
 }
 
 /// What becomes of a call.

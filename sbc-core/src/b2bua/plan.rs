@@ -62,6 +62,62 @@ pub struct Connect {
     pub modules: Vec<Arc<dyn ModuleFactory>>,
     /// How long a target may ring.
     pub ring_timeout: Duration,
+    /// After which refusals the next target is tried.
+    pub failover: FailoverCodes,
+}
+
+/// The refusals, of 300 to 699, after which the next target is tried. Silence and transport errors
+/// are none of them: the next target is tried after those in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailoverCodes([u64; Self::WORDS]);
+
+impl FailoverCodes {
+    const FIRST: u16 = 300;
+    const WORDS: usize = 7;
+
+    /// None at all.
+    pub const NONE: Self = Self([0; Self::WORDS]);
+
+    /// These as well: all from `first` to `last`, both included; what is no refusal is left out.
+    #[must_use]
+    pub const fn with(mut self, first: u16, last: u16) -> Self {
+        let mut code = first;
+        while code <= last {
+            if let Some((word, bit)) = Self::place(code) {
+                self.0[word] |= bit;
+            }
+            code += 1;
+        }
+        self
+    }
+
+    /// Whether this refusal is one of them.
+    #[must_use]
+    pub const fn contains(&self, status: StatusCode) -> bool {
+        match Self::place(status.code()) {
+            Some((word, bit)) => self.0[word] & bit != 0,
+            None => false,
+        }
+    }
+
+    const fn place(code: u16) -> Option<(usize, u64)> {
+        if code < Self::FIRST || code > 699 {
+            return None;
+        }
+        let index = code - Self::FIRST;
+        Some(((index / 64) as usize, 1 << (index % 64)))
+    }
+}
+
+impl Default for FailoverCodes {
+    /// 408, 430, 480 and 5xx: the target is out of order, or its user is not there.
+    fn default() -> Self {
+        Self::NONE
+            .with(408, 408)
+            .with(430, 430)
+            .with(480, 480)
+            .with(500, 599)
+    }
 }
 
 /// One target.
@@ -79,4 +135,21 @@ pub struct TargetPlan {
     pub from: NameAddr,
     /// To, without tag.
     pub to: NameAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_of_codes_holds_what_was_put_in_and_nothing_beside_it() {
+        let set = FailoverCodes::NONE
+            .with(404, 404)
+            .with(500, 599)
+            .with(699, 800);
+        for code in 100..=699 {
+            let wanted = code == 404 || code == 699 || (500..600).contains(&code);
+            assert_eq!(set.contains(StatusCode::of(code)), wanted, "{code}");
+        }
+    }
 }

@@ -237,7 +237,7 @@ impl Call {
             return;
         };
         let status = message.status().unwrap_or(StatusCode::of(500));
-        if may_fail_over(status) && target + 1 < plan.targets.len() {
+        if plan.failover.contains(status) && target + 1 < plan.targets.len() {
             return self.dial(cx, plan, target + 1, None);
         }
         let headers = self.crossing(id, LegId(0), message);
@@ -323,11 +323,6 @@ impl Call {
         };
         self.end(cx, by, &why);
     }
-}
-
-/// Whether another target may take a call that this one refused: 408, 430, 480 and 5xx.
-fn may_fail_over(status: StatusCode) -> bool {
-    matches!(status.code(), 408 | 430 | 480) || status.class() == 5
 }
 
 pub(super) fn reason_of(message: &Message) -> &str {

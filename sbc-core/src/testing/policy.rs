@@ -1,6 +1,6 @@
 //! A policy that is a table: the user of the Request-URI says where the call goes.
 
-use crate::b2bua::plan::{AppPlan, CallPlan, Connect, Refusal, TargetPlan};
+use crate::b2bua::plan::{AppPlan, CallPlan, Connect, FailoverCodes, Refusal, TargetPlan};
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
 use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
@@ -35,6 +35,7 @@ pub struct Route {
     recorders: Vec<Arc<dyn SideLegFactory>>,
     modules: Vec<Arc<dyn ModuleFactory>>,
     ring_timeout: Duration,
+    failover: FailoverCodes,
     relay: bool,
 }
 
@@ -50,6 +51,7 @@ impl Route {
             recorders: Vec::new(),
             modules: Vec::new(),
             ring_timeout: Duration::from_secs(120),
+            failover: FailoverCodes::default(),
             relay: true,
         };
         route.or_to(realm, host, transport)
@@ -87,6 +89,13 @@ impl Route {
     #[must_use]
     pub fn ringing(mut self, at_most: Duration) -> Self {
         self.ring_timeout = at_most;
+        self
+    }
+
+    /// The refusals after which the next target is tried.
+    #[must_use]
+    pub fn going_on_after(mut self, codes: FailoverCodes) -> Self {
+        self.failover = codes;
         self
     }
 
@@ -229,6 +238,7 @@ impl Fixed {
             recorders: route.recorders.clone(),
             modules: route.modules.clone(),
             ring_timeout: route.ring_timeout,
+            failover: route.failover,
         }
     }
 }
