@@ -9,7 +9,7 @@ use sbc_core::net::Network;
 use sbc_core::ports::{MediaEvent, MediaEvents, PolicyEngine, SessionId};
 use sbc_core::transport::{BindError, Transports};
 use sbc_core::{Entropy, SystemClock};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
@@ -19,6 +19,19 @@ pub enum StartError {
     /// A listener's address.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A realm's media address.
+    #[error(
+        "realms.{realm}.media.bind: cannot bind {address}: {source}; choose an address of this \
+         machine (and `advertise` the one that others reach it by)"
+    )]
+    MediaAddress {
+        /// The realm's name in the configuration.
+        realm: Box<str>,
+        /// The address.
+        address: IpAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// An address of `observe`.
     #[error("observe.{what}: cannot bind {address}: {source}; choose an address that is free here")]
     Http {
@@ -75,6 +88,7 @@ impl Daemon {
         raise_descriptors();
         let mut network = Network::clone(&compiled.network);
         let transports = Transports::bind(&mut network).await?;
+        probe_media(&network)?;
         let api = bind_http("api", compiled.config.observe.api.as_ref().map(|a| a.value)).await?;
         let metrics = bind_http(
             "metrics",
@@ -173,6 +187,21 @@ impl Daemon {
     }
 }
 
+/// Media ports are bound call by call: without this, an address that is none of this machine would
+/// be noticed by the first caller.
+fn probe_media(network: &Network) -> Result<(), StartError> {
+    for realm in &network.realms {
+        for address in realm.media.iter().map(|media| media.bind) {
+            UdpSocket::bind((address, 0)).map_err(|source| StartError::MediaAddress {
+                realm: realm.name.clone(),
+                address,
+                source,
+            })?;
+        }
+    }
+    Ok(())
+}
+
 async fn bind_http(
     what: &'static str,
     address: Option<SocketAddr>,
@@ -203,5 +232,45 @@ fn raise_descriptors() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, wanted) {
         tracing::warn!(%error, "the limit of open files cannot be raised");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sbc_core::net::{MediaAddress, Realm, Trust};
+
+    fn network(media: [&str; 2]) -> Network {
+        let realm = |(name, address): (&str, &str)| {
+            let bind = address.parse().unwrap();
+            let media = MediaAddress {
+                bind,
+                advertise: bind,
+                first_port: 20_000,
+                last_port: 20_009,
+            };
+            Realm {
+                name: name.into(),
+                trust: Trust::None,
+                media: vec![media],
+            }
+        };
+        Network {
+            realms: ["outside", "inside"]
+                .into_iter()
+                .zip(media)
+                .map(realm)
+                .collect(),
+            listeners: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_media_address_that_is_not_of_this_machine_is_refused_by_name() {
+        assert!(probe_media(&network(["127.0.0.1", "0.0.0.0"])).is_ok());
+        let error = probe_media(&network(["127.0.0.1", "192.0.2.1"])).unwrap_err();
+        let said = error.to_string();
+        let start = "realms.inside.media.bind: cannot bind 192.0.2.1: ";
+        assert!(said.starts_with(start), "{said}");
     }
 }

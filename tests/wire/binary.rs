@@ -267,6 +267,24 @@ fn a_port_that_is_taken_exits_71_and_names_it() {
 }
 
 #[test]
+fn a_media_address_of_another_machine_exits_71_and_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sbc.yaml");
+    let mut setup = Setup::to(format!("sip:{CALLEE}"));
+    setup.port = block(2);
+    let media = format!("bind: {INSIDE}, ");
+    let yaml = setup.yaml();
+    assert!(yaml.contains(&media), "{yaml}");
+    let yaml = yaml.replace(&media, "bind: 192.0.2.1, ");
+    std::fs::write(&file, yaml).unwrap();
+    let (code, said) = ended(sbc(&["run", "--config", &file.display().to_string()]));
+    assert_eq!(code, Some(71), "{said}");
+    let start = "realms.inside.media.bind: cannot bind 192.0.2.1";
+    assert!(said.contains(start), "{said}");
+    assert!(!said.contains("sbc ready"), "{said}");
+}
+
+#[test]
 fn wrong_usage_exits_64() {
     let cases: [&[&str]; 5] = [
         &[],
