@@ -14,6 +14,7 @@
 //! | Open | one of the first four from elsewhere | Open | counted; taken if its source leads |
 //! | Open | the fifth from elsewhere | Locked to the leader | taken if it is the leader's |
 //! | Locked | packet from the source | Locked | taken |
+//! | Locked | packet from `sdp`, which is not the source | Locked to `sdp`, for good | taken |
 //! | Locked | packet from elsewhere | Locked | stray |
 //!
 //! The leader is the source of most of the packets looked at, the earliest of equals: one packet
@@ -21,13 +22,18 @@
 //! `sdp`; never to a source that has not won. So no packet is ever sent to a stranger who does not
 //! win the window, and at most four of a stranger are taken.
 //!
+//! The SDP's own address wins over a learned one at any time: a stranger whose packets come first
+//! holds the port only until the party's first one. A party behind NAT never sends from that
+//! address, so nothing but its own first packets protects it.
+//!
 //! RTCP follows with its own port: taken from the SDP's RTCP address, or from the address (any
-//! port) that RTP is locked to; the first such source is kept.
+//! port) that RTP is locked to; the first such source is kept, but the SDP's address wins here too.
 //!
 //! | state | input | state |
 //! |---|---|---|
 //! | any | `Peer` | Open; destination kept if the SDP says the same |
 //! | Open | from the SDP's address; or, not strict, from the IP that RTP is locked to | Locked |
+//! | Locked | from the SDP's address | Locked to it, for good |
 //! | Locked | RTP locks to another IP, and the source is not the SDP's | Open |
 
 use crate::limits::LATCH_PACKETS;
@@ -94,9 +100,12 @@ impl RtpLatch {
     /// A valid packet arrived.
     pub(crate) fn on_packet(&mut self, from: SocketAddr) -> Verdict {
         match self {
-            Self::Locked { source, .. } => {
+            Self::Locked { sdp, source } => {
+                let sdp = *sdp;
                 if same(*source, from) {
                     Verdict::Taken
+                } else if same(sdp, from) {
+                    self.lock(sdp, from, true)
                 } else {
                     Verdict::Stray
                 }
@@ -231,9 +240,11 @@ impl RtcpLatch {
     pub(crate) fn on_packet(&mut self, from: SocketAddr, rtp: &RtpLatch) -> bool {
         match *self {
             Self::Deaf => false,
-            Self::Locked { source, .. } => same(source, from),
-            Self::Open { sdp, rule, .. } => {
-                let follows = rule == Rule::Once && rtp.locked_ip() == Some(from.ip());
+            Self::Locked { source, .. } if same(source, from) => true,
+            Self::Locked { sdp, rule, .. } | Self::Open { sdp, rule, .. } => {
+                let follows = matches!(self, Self::Open { .. })
+                    && rule == Rule::Once
+                    && rtp.locked_ip() == Some(from.ip());
                 let peer = same(sdp, from) || follows;
                 if peer {
                     *self = Self::Locked {
@@ -299,11 +310,43 @@ mod tests {
         }
         assert_eq!(latch.on_packet(addr(2)), Verdict::Locked(addr(2)));
         assert_eq!(latch.destination(), Some(addr(2)));
-        assert_eq!(
-            latch.on_packet(addr(1)),
-            Verdict::Stray,
-            "closed even for the SDP"
-        );
+        assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
+    }
+
+    #[test]
+    fn an_injector_that_came_first_yields_to_the_address_of_the_sdp_for_good() {
+        let mut latch = open(Rule::Once);
+        for _ in 0..20 {
+            latch.on_packet(addr(9));
+        }
+        assert_eq!(latch.destination(), Some(addr(9)));
+        assert_eq!(latch.on_packet(addr(1)), Verdict::Locked(addr(1)));
+        for _ in 0..20 {
+            assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
+        }
+        assert_eq!(latch.on_packet(addr(1)), Verdict::Taken);
+        assert_eq!(latch.destination(), Some(addr(1)));
+        latch.open(addr(1), Rule::Once);
+        assert_eq!(latch.destination(), Some(addr(1)), "and is forgotten");
+    }
+
+    #[test]
+    fn rtcp_of_an_injector_yields_to_the_address_of_the_sdp_for_good() {
+        let at = |ip, port| SocketAddr::from(([192, 0, 2, ip], port));
+        let mut rtp = open(Rule::Once);
+        let mut rtcp = RtcpLatch::default();
+        rtcp.open(at(1, 4002), Rule::Once);
+        // The injector sits at the party's own IP, so that RTP's next lock does not free RTCP.
+        for _ in 0..5 {
+            rtp.on_packet(at(1, 6000));
+        }
+        assert!(rtcp.on_packet(at(1, 6001), &rtp));
+        assert_eq!(rtp.on_packet(addr(1)), Verdict::Locked(addr(1)));
+        rtcp.on_rtp_locked(addr(1));
+        assert_eq!(rtcp.destination(), Some(at(1, 6001)));
+        assert!(rtcp.on_packet(at(1, 4002), &rtp));
+        assert!(!rtcp.on_packet(at(1, 6001), &rtp));
+        assert_eq!(rtcp.destination(), Some(at(1, 4002)));
     }
 
     #[test]

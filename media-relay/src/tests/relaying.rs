@@ -96,6 +96,28 @@ fn a_stranger_is_neither_heard_nor_sent_to() {
 }
 
 #[test]
+fn a_stranger_who_comes_first_yields_to_the_party() {
+    let bench = bench(23_500);
+    let call = bench.call(1);
+    let ([a, b], [at_a, at_b]) = (&call.phones, &call.ports);
+    let stranger = Phone::new();
+    for n in 0..5 {
+        stranger.rtp.send_to(&rtp(9, n, 0, 9), at_a.rtp).unwrap();
+        receive(&b.rtp);
+    }
+    a.rtp.send_to(&rtp(1, 0, 0, 1), at_a.rtp).unwrap();
+    assert_eq!(receive(&b.rtp).0, rtp(1, 0, 0, 1));
+    for n in 5..25 {
+        stranger.rtp.send_to(&rtp(9, n, 0, 9), at_a.rtp).unwrap();
+    }
+    bench.until("strays are counted", || bench.stats(1, at_a).strays >= 20);
+    assert!(is_silent(&b.rtp));
+    b.rtp.send_to(&rtp(2, 0, 0, 2), at_b.rtp).unwrap();
+    receive(&a.rtp);
+    assert!(is_silent(&stranger.rtp));
+}
+
+#[test]
 fn a_peer_behind_nat_is_found_within_five_packets() {
     let bench = bench(22_300);
     let (port, other) = (bench.reserve(1), bench.reserve(1));
