@@ -12,6 +12,9 @@ pub const XML_ELEMENTS: usize = 8_192;
 pub const XML_ATTRIBUTES: usize = 64;
 /// Media descriptions that one recording session carries; each costs two sockets.
 pub const STREAMS: usize = 16;
+/// Room on the disk for each stream of a recording that begins, kept free for its `recording.json`
+/// until it ends: one second of audio, and more than that file needs.
+pub const RESERVE_BYTES: usize = 16 * 1024;
 /// Participants that are remembered of one recording.
 pub const PARTICIPANTS: usize = 256;
 /// Streams that metadata may name in one recording (ids change at transfers).

@@ -7,17 +7,20 @@
 //! | `New` | INVITE without a mark of a recording session | `Over` | Refuse 403 |
 //! | `New` | no offer; none readable; another body | `Over` | Refuse 488; 400; 415 |
 //! | `New` | no stream for us | `Over` | Refuse 488 |
-//! | `New` | no port, or no folder | `Over` | Release, Refuse 503 |
+//! | `New` | no port, or no room for the first files | `Over` | Release, Refuse 503 |
 //! | `Recording` | INVITE or UPDATE with an offer | `Recording` | Peer, Record, Answer 200 |
 //! | `Recording` | INVITE without offer | `Recording` | Answer 200 with our description |
 //! | `Recording` | UPDATE without offer | `Recording` | Answer 200 |
 //! | `Recording` | another method, a bad offer | `Recording` | Refuse |
+//! | `Recording` | a stream failed, another is written | `Recording` | none: it is noted |
+//! | `Recording` | the last stream failed | `Recording` | Hangup; the end comes as ended |
 //! | `Recording` | ended | `Over` | none: the call closes its media |
 //! | `Over` | a request | `Over` | Refuse 481 |
 //!
 //! The marks are those of RFC 7866 §6.2, answers follow §7.2 of it and RFC 3264 §6 and §8, refusals
 //! RFC 3261 §8.2 and §14.2; an INVITE without offer in the dialog is answered with one (§14.2), and
-//! what the ACK says to it is not looked at. A 503 lets the client try another server.
+//! what the ACK says to it is not looked at. A 503 lets the client try another server; so does the
+//! BYE of a session of which nothing more can be written.
 //!
 //! Metadata in any of these requests is kept as it came; what is wrong with it is noted in
 //! `recording.json` and never refuses or ends a recording.
@@ -100,11 +103,18 @@ impl RecordingApp {
         let Some(offer) = offer(invite)? else {
             return Err(Refusal::new(488, "An SDP offer is needed"));
         };
+        let before = cx.out.len();
         let mut session = Session::begin(cx, &self.dir, invite, &offer)?;
         marks.complain(&mut session);
-        session.take_metadata(cx.now, invite);
-        session.keep_sheet();
-        Ok(session)
+        let metadata = session.take_metadata(cx.now, invite);
+        match metadata.and_then(|()| session.write_sheet()) {
+            Ok(()) => Ok(session),
+            Err(error) => {
+                // No file may be opened in a folder that goes away.
+                cx.out.truncate(before);
+                Err(session.give_up(cx, &self.dir, &error))
+            }
+        }
     }
 }
 
@@ -130,12 +140,14 @@ impl App for RecordingApp {
                 }
             }
             (State::Recording(session), AppEvent::Media(MediaEvent::RecordFailed(port, why))) => {
-                session.on_record_failed(port, &why);
+                let last = session.on_record_failed(port, &why);
                 session.keep_sheet();
+                if last {
+                    cx.out.push_back(AppCommand::Hangup);
+                }
             }
             (State::Recording(session), AppEvent::Ended) => {
                 session.end(cx.now);
-                session.keep_sheet();
                 self.state = State::Over;
             }
             (State::New, AppEvent::Ended) => self.state = State::Over,
@@ -169,7 +181,10 @@ fn renew(cx: &mut AppCx<'_>, session: &mut Session, request: &Message) -> Result
         None if invite => session.description(),
         None => Vec::new(),
     };
-    session.take_metadata(cx.now, request);
+    if let Err(error) = session.take_metadata(cx.now, request) {
+        // The streams go on as long as they can be written.
+        tracing::warn!(%error, "metadata of a recording is not kept");
+    }
     session.keep_sheet();
     Ok(body)
 }

@@ -10,6 +10,7 @@ use sbc_core::sdp::{Codec, Origin, Sdp, describe};
 use sbc_core::sip::{Disposition, Message, Part};
 use sbc_core::{Now, UnixMillis};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 /// A recording session whose streams are being written.
@@ -62,14 +63,14 @@ impl Session {
         invite: &Message,
         offer: &Sdp,
     ) -> Result<Self, Refusal> {
-        if wanted(offer, &BTreeMap::new()).is_empty() {
+        let streams = wanted(offer, &BTreeMap::new()).len();
+        if streams == 0 {
             let reason = "No audio stream with PCMU or PCMA over RTP/AVP";
             return Err(Refusal::new(488, reason));
         }
-        let folder = Folder::create(dir, cx.now, cx.entropy).map_err(|error| {
-            tracing::error!(%error, dir = %dir.display(), "a recording's folder cannot be made");
-            Refusal::later("Recordings cannot be written")
-        })?;
+        let reserve = streams * limits::RESERVE_BYTES;
+        let folder = Folder::create(dir, cx.now, cx.entropy, reserve)
+            .map_err(|error| cannot_be_written(dir, &error))?;
         let uri = |address: Result<sbc_core::sip::NameAddr, _>| {
             address.map(|a| a.uri.to_string()).unwrap_or_default()
         };
@@ -95,12 +96,20 @@ impl Session {
         match session.renew(cx, offer) {
             Ok(()) => Ok(session),
             Err(refusal) => {
-                if let Err(error) = session.folder.discard() {
-                    tracing::warn!(%error, "the folder of a refused recording stays");
-                }
+                session.folder.discard();
                 Err(refusal)
             }
         }
+    }
+
+    /// Leaves nothing of a session that is refused after all, because its first files could not be
+    /// written. What it told the media plane must not have been passed on.
+    pub(super) fn give_up(self, cx: &mut AppCx<'_>, dir: &Path, error: &io::Error) -> Refusal {
+        for track in self.tracks.values() {
+            media(cx, MediaCmd::Release(track.port.id));
+        }
+        self.folder.discard();
+        cannot_be_written(dir, error)
     }
 
     /// Takes an offer: streams that go on keep port and file, new ones get their own.
@@ -126,8 +135,26 @@ impl Session {
         for (_, track) in self.tracks.range_mut(offer.media_count()..) {
             track.pause(cx);
         }
+        self.look_at_labels(offer, &wanted);
         self.describe(offer, &wanted);
         Ok(())
+    }
+
+    /// Complains about labels by which metadata cannot name one stream (RFC 7866 §7.1.1).
+    fn look_at_labels(&mut self, offer: &Sdp, wanted: &BTreeMap<usize, Wanted>) {
+        let mut seen = BTreeMap::new();
+        for &index in wanted.keys() {
+            let n = index + 1;
+            match offer.media(index).label() {
+                None => self.complain(format!("stream {n} has no label in the offer")),
+                Some(label) => {
+                    if let Some(first) = seen.insert(label, n) {
+                        let label = crate::quoted(label);
+                        self.complain(format!("streams {first} and {n} have the label `{label}`"));
+                    }
+                }
+            }
+        }
     }
 
     /// Ports for those of these m-lines that have none; all or none.
@@ -177,16 +204,24 @@ impl Session {
         self.description.clone()
     }
 
-    /// Keeps the metadata of a request, and learns from it.
-    pub(super) fn take_metadata(&mut self, now: Now, request: &Message) {
+    /// Keeps the metadata of a request, and learns from it. What is wrong with it is a complaint.
+    ///
+    /// # Errors
+    /// A document could not be written; it was read all the same, and a complaint says so.
+    pub(super) fn take_metadata(&mut self, now: Now, request: &Message) -> io::Result<()> {
         let parts = match request.parts() {
             Ok(parts) => parts,
-            Err(error) => return self.complain(error.to_string()),
+            Err(error) => {
+                self.complain(error.to_string());
+                return Ok(());
+            }
         };
+        let mut written = Ok(());
         for part in parts.iter().filter(|p| is_document(p)) {
             let number = self.documents.len() + 1;
             if number > limits::METADATA_VERSIONS {
-                return self.complain("too many metadata documents, no more are kept".into());
+                self.complain("too many metadata documents, no more are kept".into());
+                break;
             }
             match self.folder.keep_metadata(number, &part.body) {
                 Ok(file) => self.documents.push(MetadataEntry {
@@ -194,8 +229,8 @@ impl Session {
                     received: now.unix.rfc3339(),
                 }),
                 Err(error) => {
-                    tracing::warn!(recording = self.folder.id(), %error, "metadata is not kept");
                     self.complain(format!("a metadata document could not be kept: {error}"));
+                    written = Err(error);
                 }
             }
             let complaints = match metadata::read(&part.body) {
@@ -206,10 +241,12 @@ impl Session {
                 self.complain(format!("metadata document {number}: {complaint}"));
             }
         }
+        written
     }
 
-    /// A file ends early.
-    pub(super) fn on_record_failed(&mut self, port: PortId, why: &str) {
+    /// A file ends early. True where it was the last one that could be written.
+    pub(super) fn on_record_failed(&mut self, port: PortId, why: &str) -> bool {
+        let failed_before = self.failure().is_some();
         tracing::error!(
             recording = self.folder.id(),
             error = why,
@@ -218,6 +255,14 @@ impl Session {
         if let Some(track) = self.tracks.values_mut().find(|t| t.port.id == port) {
             track.error = Some(crate::quoted(why));
         }
+        !failed_before && self.failure().is_some()
+    }
+
+    /// Why nothing is written any more: an error of one stream, where all have one.
+    fn failure(&self) -> Option<&str> {
+        let mut errors = self.tracks.values().map(|track| track.error.as_deref());
+        let first = errors.next()??;
+        errors.all(|error| error.is_some()).then_some(first)
     }
 
     /// The dialog is over.
@@ -226,6 +271,8 @@ impl Session {
         for track in self.tracks.values_mut() {
             track.close_gap(now.unix);
         }
+        self.keep_sheet();
+        self.folder.release_reserve();
     }
 
     /// Notes what is wrong with the client.
@@ -237,6 +284,13 @@ impl Session {
 
     /// Writes `recording.json`. Where that fails, the recording goes on.
     pub(super) fn keep_sheet(&self) {
+        if let Err(error) = self.write_sheet() {
+            tracing::warn!(recording = self.folder.id(), %error, "recording.json is not written");
+        }
+    }
+
+    /// Writes `recording.json`.
+    pub(super) fn write_sheet(&self) -> io::Result<()> {
         let dialog = Dialog {
             call_id: &self.call_id,
             from: &self.from,
@@ -244,8 +298,12 @@ impl Session {
         };
         let mut sheet = Sheet::new(&self.folder, self.started.rfc3339(), dialog);
         if let Some(ended) = self.ended {
-            sheet.state = Progress::Complete;
+            sheet.state = Progress::Finished;
             sheet.ended = Some(ended.rfc3339());
+        }
+        if let Some(error) = self.failure() {
+            sheet.state = Progress::Failed;
+            sheet.error = Some(error);
         }
         let tracks = self.tracks.iter();
         sheet.streams = tracks.map(|(n, track)| self.entry(*n, track)).collect();
@@ -253,9 +311,7 @@ impl Session {
         sheet.sessions = self.intake.sessions();
         sheet.metadata = &self.documents;
         sheet.complaints = &self.complaints;
-        if let Err(error) = self.folder.keep_sheet(&sheet) {
-            tracing::warn!(recording = self.folder.id(), %error, "recording.json is not written");
-        }
+        self.folder.keep_sheet(&sheet)
     }
 
     fn entry<'a>(&'a self, index: usize, track: &'a Track) -> StreamEntry<'a> {
@@ -372,6 +428,11 @@ fn wanted(offer: &Sdp, tracks: &BTreeMap<usize, Track>) -> BTreeMap<usize, Wante
             Some((index, answer::wanted(offer.media(index), fixed)?))
         })
         .collect()
+}
+
+fn cannot_be_written(dir: &Path, error: &io::Error) -> Refusal {
+    tracing::error!(%error, dir = %dir.display(), "a recording is refused: it cannot be written");
+    Refusal::later("Recordings cannot be written")
 }
 
 fn media(cx: &mut AppCx<'_>, command: MediaCmd) {

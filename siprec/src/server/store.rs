@@ -5,6 +5,7 @@
 //! | `stream-<n>.wav` | the m-line at position n, from 1; written by the media plane |
 //! | `metadata-<nnnn>.xml` | every metadata document, as received |
 //! | `recording.json` | what is known of the recording: [`Sheet`] |
+//! | `.reserve` | while it is written: room for the last `recording.json` on a disk that is full |
 //!
 //! All names are ours: nothing from the wire is ever part of a path. The small files are written
 //! beside their place and renamed, so that a reader never sees half of one.
@@ -28,6 +29,8 @@ pub(super) struct Sheet<'a> {
     /// The moment of our 2xx, and of the first sample of every stream that it accepted.
     pub(super) started: String,
     pub(super) ended: Option<String>,
+    /// Why nothing is written any more, where the recording failed.
+    pub(super) error: Option<&'a str>,
     pub(super) recording_session: Dialog<'a>,
     pub(super) streams: Vec<StreamEntry<'a>>,
     pub(super) participants: Vec<ParticipantEntry<'a>>,
@@ -36,12 +39,15 @@ pub(super) struct Sheet<'a> {
     pub(super) complaints: &'a [String],
 }
 
-/// Whether a recording goes on.
+/// How a recording stands.
 #[derive(Serialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Progress {
     Recording,
-    Complete,
+    /// Its dialog ended; a stream may still have an error of its own.
+    Finished,
+    /// None of its streams could be written to the end.
+    Failed,
 }
 
 /// The dialog with the recording client.
@@ -105,6 +111,7 @@ impl<'a> Sheet<'a> {
             state: Progress::Recording,
             started,
             ended: None,
+            error: None,
             recording_session: dialog,
             streams: Vec::new(),
             participants: Vec::new(),
@@ -131,8 +138,16 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// A new one below `dir`, named by the time and at random.
-    pub(super) fn create(dir: &Path, now: Now, entropy: &mut Entropy) -> io::Result<Self> {
+    /// A new one below `dir`, named by the time and at random, with a reserve of so many bytes.
+    ///
+    /// # Errors
+    /// It cannot be made, or the disk has no room for the reserve; nothing is left then.
+    pub(super) fn create(
+        dir: &Path,
+        now: Now,
+        entropy: &mut Entropy,
+        reserve: usize,
+    ) -> io::Result<Self> {
         let time: String = now
             .unix
             .rfc3339()
@@ -142,7 +157,15 @@ impl Folder {
         let id = format!("{time}-{}", entropy.token(12));
         let path = dir.join(&id);
         fs::create_dir(&path)?;
-        Ok(Self { id, path })
+        let folder = Self { id, path };
+        // Not zeros: there are file systems that keep none of those.
+        match fs::write(folder.reserve(), vec![0xa5; reserve]) {
+            Ok(()) => Ok(folder),
+            Err(error) => {
+                folder.discard();
+                Err(error)
+            }
+        }
     }
 
     /// The recording's id.
@@ -167,21 +190,48 @@ impl Folder {
         Ok(name)
     }
 
-    /// Writes `recording.json`.
+    /// Writes `recording.json`, into the room of the reserve where there is no other.
     pub(super) fn keep_sheet(&self, sheet: &Sheet<'_>) -> io::Result<()> {
         let mut text = serde_json::to_vec_pretty(sheet)?;
         text.push(b'\n');
-        self.replace("recording.json", &text)
+        self.replace("recording.json", &text).or_else(|error| {
+            // Without a reserve it fails as it did.
+            fs::remove_file(self.reserve()).map_err(|_| error)?;
+            self.replace("recording.json", &text)
+        })
     }
 
-    /// Removes a folder in which nothing was written.
-    pub(super) fn discard(self) -> io::Result<()> {
-        fs::remove_dir(self.path)
+    /// Gives the reserve back to the disk: nothing more will be written.
+    pub(super) fn release_reserve(&self) {
+        match fs::remove_file(self.reserve()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(recording = self.id, %error, "the reserve of a recording stays");
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes the folder of a recording that was refused.
+    pub(super) fn discard(self) {
+        if let Err(error) = fs::remove_dir_all(self.path) {
+            tracing::warn!(recording = self.id, %error, "the folder of a refused recording stays");
+        }
+    }
+
+    fn reserve(&self) -> PathBuf {
+        self.path.join(".reserve")
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let beside = self.path.join(format!(".{name}.part"));
-        fs::write(&beside, bytes)?;
-        fs::rename(beside, self.path.join(name))
+        let kept =
+            fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, self.path.join(name)));
+        if kept.is_err()
+            && let Err(error) = fs::remove_file(beside)
+        {
+            // It is told by `kept`; half of a file need not be there.
+            tracing::debug!(recording = self.id, %error, "no half of a file is removed");
+        }
+        kept
     }
 }

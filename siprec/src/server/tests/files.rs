@@ -57,9 +57,10 @@ fn the_sheet_says_whose_voice_is_in_which_file() {
     let expected = json!({
         "version": 1,
         "id": null,
-        "state": "complete",
+        "state": "finished",
         "started": "2026-01-05T10:00:00.000Z",
         "ended": "2026-01-05T10:01:01.500Z",
+        "error": null,
         "recording_session": {
             "call_id": "rs-1@192.0.2.1",
             "from": "sip:sbc@192.0.2.1",
@@ -190,6 +191,11 @@ fn a_file_that_cannot_be_written_is_noted() {
     let streams = &bench.sheet()["streams"];
     assert_eq!(streams[0]["error"], json!(null));
     assert_eq!(streams[1]["error"], "No space left on device");
+    assert!(!bench.reply().hung_up);
+    assert_eq!(bench.sheet()["state"], "recording");
+    bench.hears(AppEvent::Ended);
+    assert_eq!(bench.sheet()["state"], "finished");
+    assert_eq!(bench.sheet()["error"], json!(null));
 }
 
 #[test]
@@ -208,7 +214,7 @@ fn no_half_written_file_stays() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["metadata-0001.xml", "recording.json"]);
+    assert_eq!(names, [".reserve", "metadata-0001.xml", "recording.json"]);
 }
 
 /// Everything below a folder, and that all of it is directly in one recording's folder.
@@ -226,7 +232,7 @@ fn only_our_names(bench: &Bench, paths: &[&Path]) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(
-            ["metadata-0001.xml", "recording.json"].contains(&name.as_str()),
+            [".reserve", "metadata-0001.xml", "recording.json"].contains(&name.as_str()),
             "{name}"
         );
     }

@@ -1,6 +1,7 @@
 //! The recording server against recording clients of every shape.
 
 mod answers;
+mod disk;
 mod files;
 mod vendors;
 
@@ -83,7 +84,8 @@ impl Bench {
                     reply.records.push((port, record));
                 }
                 AppCommand::Media(MediaCmd::Release(port)) => reply.released.push(port),
-                other => panic!("{other:?}"),
+                AppCommand::Hangup => reply.hung_up = true,
+                other @ AppCommand::Media(_) => panic!("{other:?}"),
             }
         }
         reply
@@ -112,6 +114,7 @@ struct Reply {
     peers: Vec<(PortId, Peer)>,
     records: Vec<(PortId, Record)>,
     released: Vec<PortId>,
+    hung_up: bool,
 }
 
 impl Reply {
