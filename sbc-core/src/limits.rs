@@ -69,3 +69,6 @@ pub const SOCKET_PAUSE: Duration = Duration::from_millis(100);
 pub const LOOKUPS: usize = 32;
 /// To look up a name.
 pub const LOOKUP: Duration = Duration::from_secs(5);
+/// Calls that a lost connection tells of its loss: those of its last messages; who sent earlier has
+/// had an answer, or a retransmission of its peer's, long since.
+pub const CONNECTION_OWNERS: usize = 4_096;

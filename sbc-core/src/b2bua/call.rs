@@ -32,9 +32,9 @@ use super::plan::Connect;
 use super::recording::Recording;
 use crate::net::Network;
 use crate::ports::{MediaCmd, MediaEvent, SessionId};
-use crate::sip::{Message, StatusCode};
+use crate::sip::{Message, Method, StatusCode};
 use crate::time::{Instant, Now};
-use crate::transport::{Flow, Incoming};
+use crate::transport::{Flow, Incoming, Transmit};
 use crate::ua::{Leg, LegCx, LegEvent, LegOutput};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -247,7 +247,7 @@ impl Call {
             Phase::Ending => "Ending",
         };
         let id = match input {
-            Input::Message(incoming) => self.leg_of(&incoming.message),
+            Input::Message(incoming) => self.leg_of(incoming),
             Input::Resolved(resolved) => Some(resolved.0),
             Input::Timeout => {
                 let due =
@@ -261,17 +261,18 @@ impl Call {
     }
 
     fn on_message(&mut self, cx: &mut Cx<'_>, incoming: Box<Incoming>) {
-        let Some(id) = self.leg_of(&incoming.message) else {
-            tracing::debug!("a message of this call belongs to none of its legs; dropped");
-            return;
+        let Some(id) = self.leg_of(&incoming) else {
+            return self.on_stranger(&incoming);
         };
         self.with_leg(cx, id, |leg, cx| leg.on_message(cx, incoming));
     }
 
-    /// The leg that a message belongs to: by Call-ID and our tag; without a tag of ours it can only
-    /// be the caller's (an INVITE again, or its CANCEL).
-    fn leg_of(&self, message: &Message) -> Option<LegId> {
+    /// The leg that a message belongs to: by Call-ID, our tag and the side it came from; without a
+    /// tag of ours it can only be the caller's (an INVITE again, or its CANCEL).
+    fn leg_of(&self, incoming: &Incoming) -> Option<LegId> {
+        let message = &incoming.message;
         let call_id = message.call_id()?;
+        let realm = self.network.listener(incoming.flow.listener).realm;
         let tag = if message.is_request() {
             message.to_tag()
         } else {
@@ -281,12 +282,28 @@ impl Call {
             .iter()
             .find(|seat| {
                 seat.leg.call_id() == call_id
+                    && seat.leg.realm() == realm
                     && match tag {
                         Some(tag) => seat.tags.iter().any(|t| **t == *tag),
                         None => seat.role == Role::Caller,
                     }
             })
             .map(|seat| seat.id)
+    }
+
+    /// A message that names one of our dialogs and comes from another side of the border: as if
+    /// there were no such dialog (RFC 3261 §12.2.2).
+    fn on_stranger(&mut self, incoming: &Incoming) {
+        let Incoming { flow, message } = incoming;
+        tracing::debug!(remote = %flow.remote, "a message of this call belongs to none of its legs");
+        if !message.is_request() || message.method() == Some(&Method::Ack) {
+            return;
+        }
+        let reply = Message::reply_to(message, StatusCode::of(481), "", None);
+        self.out.push_back(Output::Transmit(Transmit {
+            flow: flow.for_responses(message),
+            bytes: reply.to_bytes(),
+        }));
     }
 
     fn on_timeout(&mut self, cx: &mut Cx<'_>) {

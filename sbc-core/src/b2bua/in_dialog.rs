@@ -4,7 +4,8 @@
 //! | the request | while | answer |
 //! |---|---|---|
 //! | re-INVITE, UPDATE with SDP | the call is settled | passed on |
-//! | re-INVITE, UPDATE with SDP | another of them is open, or an ACK is missing | 491 (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | re-INVITE, UPDATE with SDP | one of the same side is open | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | re-INVITE, UPDATE with SDP | one of the other side is open, or an ACK is missing | 491 (RFC 3261 §14.2, RFC 3311 §5.2) |
 //! | INFO, UPDATE without SDP | connected | passed on |
 //! | any of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
 //! | OPTIONS | any time | 200 |
@@ -137,9 +138,11 @@ impl Call {
             return self.refuse_request(cx, id, tx, &request, 500, &later);
         };
         let (a, b) = (LegId(0), connected.callee);
-        let open = connected.exchanges.iter().any(Exchange::is_offer);
+        let mut open = connected.exchanges.iter().filter(|e| e.is_offer());
+        let own = open.clone().any(|e| e.from == side);
+        let open = open.next().is_some();
         let busy = connected.exchanges.len() >= limits::LEG_TRANSACTIONS;
-        if busy {
+        if busy || (offers && own) {
             let later = [(HeaderName::RetryAfter, "1")];
             return self.refuse_request(cx, id, tx, &request, 500, &later);
         }

@@ -22,6 +22,9 @@ pub(super) enum MediaFault {
     Family,
     #[error("no media that can be relayed")]
     Nothing,
+    /// RFC 3264 §6: the same number of media descriptions, of the same kinds.
+    #[error("the answer does not fit the offer")]
+    Misfit,
 }
 
 /// One m-line.
@@ -83,6 +86,8 @@ pub(super) struct CallMedia {
     realm_a: RealmId,
     realm_b: RealmId,
     lines: Vec<Line>,
+    /// What the last offer was for, line by line: `audio`, `video`.
+    offered: Vec<Box<str>>,
     /// What each port was last told to face.
     peers: HashMap<u64, Peer>,
     sent_a: Sent,
@@ -98,6 +103,7 @@ impl CallMedia {
             realm_a,
             realm_b: realm_a,
             lines: Vec::new(),
+            offered: Vec::new(),
             peers: HashMap::new(),
             sent_a: Sent::default(),
             sent_b: Sent::default(),
@@ -140,7 +146,12 @@ impl CallMedia {
     ) -> Result<Vec<u8>, MediaFault> {
         let sdp = Sdp::parse(passing.sdp)?;
         let addresses = self.addresses(network, &sdp)?;
+        let kinds = || (0..sdp.media_count()).map(|index| sdp.media(index).kind());
+        if passing.half == Half::Answer && !kinds().eq(self.offered.iter().map(|k| &**k)) {
+            return Err(MediaFault::Misfit);
+        }
         if passing.half == Half::Offer {
+            self.offered = kinds().map(Into::into).collect();
             self.lines
                 .resize(sdp.media_count().max(self.lines.len()), Line::default());
         }

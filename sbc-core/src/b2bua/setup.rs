@@ -286,7 +286,9 @@ impl Call {
         let (status, warning) = match fault {
             MediaFault::Sdp(_) => (488, "399 - \"the SDP cannot be read\""),
             MediaFault::Family => (488, "300 - \"the sides have no address family in common\""),
-            MediaFault::Nothing => (488, "304 - \"no media that can be relayed\""),
+            MediaFault::Nothing | MediaFault::Misfit => {
+                (488, "304 - \"no media that can be relayed\"")
+            }
             MediaFault::Media(MediaError::NoPorts | MediaError::NoDescriptors) => (503, ""),
             MediaFault::Media(_) => (500, ""),
         };

@@ -4,7 +4,7 @@ use super::hooks::run_start_hooks;
 use super::shell::Inner;
 use crate::Entropy;
 use crate::b2bua::plan::Connect;
-use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, Input, LegId, Output};
+use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId, Output};
 use crate::limits;
 use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
 use crate::sip::Message;
@@ -240,8 +240,10 @@ impl Driver {
         self.shell
             .observer
             .on_call(self.key, call.summary(), &event);
-        if let CallEvent::Ended(_) = &event {
-            self.summary = None;
+        match (&event, &mut self.summary) {
+            (CallEvent::Ended(_), _) => self.summary = None,
+            (_, Some(summary)) => summary.as_mut().clone_from(call.summary()),
+            (_, None) => {}
         }
         match &mut self.modules {
             Modules::Ready(_) => self.tell_modules(&event),
@@ -262,26 +264,40 @@ impl Driver {
     }
 }
 
-/// After a panic in the call: nothing of it stays behind.
+/// The task was given up before the call was gone, by a panic or because the program ends: nothing
+/// of the call stays behind, and its modules hear of its end.
 impl Drop for Driver {
     fn drop(&mut self) {
         if self.gone {
             return;
         }
-        let now = self.shell.clock.now().mono;
+        let now = self.shell.clock.now();
         for (call_id, tag) in std::mem::take(&mut self.claims) {
-            self.shell.core().release(now, &call_id, &[tag], Vec::new());
+            self.shell
+                .core()
+                .release(now.mono, &call_id, &[tag], Vec::new());
         }
         self.shell
             .media
             .command(SessionId(self.key.0), vec![MediaCmd::Close]);
+        let panicked = std::thread::panicking();
         if let Some(mut summary) = self.summary.take() {
-            summary.status = crate::sip::StatusCode::of(500);
-            summary.ended_at = self.shell.clock.now().unix;
-            summary.reason = "internal-error".into();
+            summary.ended_at = now.unix;
+            summary.ended_by = EndedBy::Us;
+            summary.reason = if panicked {
+                "internal-error"
+            } else {
+                "shutdown"
+            }
+            .into();
+            if panicked {
+                summary.status = crate::sip::StatusCode::of(500);
+            }
             self.tell_modules(&CallEvent::Ended(summary));
         }
         self.shell.forget(self.key);
-        self.shell.observer.on_lost(self.key);
+        if panicked {
+            self.shell.observer.on_lost(self.key);
+        }
     }
 }

@@ -275,6 +275,10 @@ impl TransportEvents for Endpoint {
         }
     }
 
+    fn on_connection_lost(&self, owner: u64, flow: Flow) {
+        self.on_send_failed(owner, flow);
+    }
+
     fn on_closed(&self, connection: ConnectionId) {
         tracing::trace!(connection = connection.0, "connection closed");
     }

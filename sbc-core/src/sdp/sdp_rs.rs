@@ -1,10 +1,10 @@
-//! Conversions to and from the session model of the `sdp-rs` crate (feature `sdp-rs`), for code that
-//! was written on it.
+//! Conversions to and from the session model of the `sdp-rs` crate (feature `sdp-rs`), for code
+//! that was written on it.
 //!
 //! sdp-rs 0.2 has two defects that matter. It drops every media description when a `c=` line stands
 //! behind an `a=` line: such a description gives an error here instead of a shorter session. And it
-//! prints the channels of an `a=rtpmap` behind a blank (`opus/48000 2`): coming back, the blank is a
-//! slash again.
+//! prints the channels of an `a=rtpmap` behind a blank (`opus/48000 2`): coming back, the blank is
+//! a slash again.
 
 use super::{Sdp, SdpError};
 use ::sdp_rs::SessionDescription;

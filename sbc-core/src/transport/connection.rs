@@ -20,7 +20,7 @@
 
 use super::Incoming;
 use super::deadlines::{Deadlines, Overdue};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Served};
 use super::pool::Lease;
 use super::shell::Context;
 use crate::Entropy;
@@ -48,6 +48,7 @@ pub(super) struct Connection {
     lease: Lease,
     context: Context,
     outbox: Outbox,
+    served: Served,
     /// Whether it was ever connected: only then its end is an event.
     opened: bool,
 }
@@ -74,6 +75,7 @@ impl Connection {
             lease,
             context,
             outbox: Outbox::default(),
+            served: Served::default(),
             opened: false,
         }
     }
@@ -107,6 +109,9 @@ impl Connection {
         debug!(remote = %self.lease.flow.remote, why = %end, "connection ends");
         // From here on, messages to this peer go by another connection.
         self.lease.queue.close();
+        if !matches!(end, End::Stopped) {
+            self.served.tell(&self.context.sink);
+        }
         self.finish(stream, &mut framer, end).await;
     }
 
@@ -126,6 +131,7 @@ impl Connection {
                     passed.map_or(Ok(()), |overdue| Err(End::Overdue(overdue)))
                 }
                 Some(outgoing) = self.lease.queue.recv(), if !writing => {
+                    self.served.note(&outgoing);
                     self.outbox.push(outgoing);
                     self.write(stream, &mut deadlines)
                 }
@@ -217,6 +223,7 @@ impl Connection {
             let Ok(outgoing) = self.lease.queue.try_recv() else {
                 return;
             };
+            self.served.note(&outgoing);
             self.outbox.push(outgoing);
         }
     }

@@ -1,8 +1,10 @@
 //! What is to be sent, and the part of it that a stream connection is writing.
 
+use super::shell::Sink;
 use super::{Flow, Transmit};
+use crate::limits;
 use bytes::Bytes;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSlice};
 use tokio::net::TcpStream;
 
@@ -30,6 +32,35 @@ impl Outgoing {
 struct Item {
     bytes: Bytes,
     owner: Option<(u64, Flow)>,
+}
+
+/// Whose messages a connection carried lately: they may wait for answers that cannot come by it any
+/// more.
+#[derive(Debug, Default)]
+pub(super) struct Served(VecDeque<(u64, Flow)>);
+
+impl Served {
+    /// A message was taken to be written.
+    pub(super) fn note(&mut self, outgoing: &Outgoing) {
+        let last = (outgoing.owner, outgoing.transmit.flow);
+        if self.0.back() == Some(&last) {
+            return;
+        }
+        if self.0.len() >= limits::CONNECTION_OWNERS {
+            self.0.pop_front();
+        }
+        self.0.push_back(last);
+    }
+
+    /// The connection is gone: tells each of them once.
+    pub(super) fn tell(&mut self, sink: &Sink) {
+        let mut told = HashSet::new();
+        for (owner, flow) in self.0.drain(..) {
+            if told.insert((owner, flow)) {
+                sink.events.on_connection_lost(owner, flow);
+            }
+        }
+    }
 }
 
 /// What was taken from a connection's queue and is not wholly written.

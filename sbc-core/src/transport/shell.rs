@@ -29,6 +29,11 @@ pub trait TransportEvents: Send + Sync + 'static {
     /// sometimes from within `send` itself. Nothing is said of datagrams lost behind our socket.
     fn on_send_failed(&self, owner: u64, flow: Flow);
 
+    /// A connection is gone that carried a message with this number, one of the last
+    /// [`crate::limits::CONNECTION_OWNERS`]: an answer that is still to come cannot come by it.
+    /// Once for each number and flow.
+    fn on_connection_lost(&self, owner: u64, flow: Flow);
+
     /// A connection is gone: what came by it cannot be answered by it. Not told of a connection
     /// that could never be opened.
     fn on_closed(&self, connection: ConnectionId);

@@ -10,6 +10,7 @@
 //! | Waiting, the dialog ended | 64 T1 without final response | none | nothing |
 //! | Waiting | other final response, Timer B, transport error | none | Response |
 //! | Accepted | owner's ACK | none | ACK |
+//! | Waiting | 2xx, the leg is hung up | none | ACK |
 //! | Accepted | 2xx again | Accepted | nothing: the ACK is still to come |
 //! | none | 2xx again | none | ACK again |
 
@@ -185,6 +186,10 @@ impl Leg {
             self.dialog.refresh_target(response);
             let came_by = self.flow;
             self.update_flow(&came_by, false);
+        }
+        if self.is_over() {
+            // A BYE overtook the answer; its ACK is owed all the same (§13.2.2.4).
+            return self.ack_reinvite(cx, None);
         }
         cx.event(LegEvent::Response { tx, outcome });
     }

@@ -1,7 +1,7 @@
 //! Which way the requests of a dialog go.
 
 use crate::net::{Network, RealmId};
-use crate::sip::{Host, Message, Uri};
+use crate::sip::{Host, Message, Scheme, Uri};
 use crate::transport::{Flow, Transport};
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,6 +26,10 @@ pub(super) fn in_dialog(
     }
     let port = uri.port.unwrap_or(5060);
     let remote = SocketAddr::new(ip, port);
+    if uri.scheme != Scheme::Sip || network.is_ours(remote) {
+        // Nobody is there whom we could mean (RFC 3261 §12.1.1 wants a SIP URI of the peer's).
+        return *came_by;
+    }
     if came_by.connection.is_some() {
         return Flow { remote, ..*came_by };
     }

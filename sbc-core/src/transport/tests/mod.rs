@@ -28,8 +28,12 @@ const LONG: Duration = Duration::from_secs(20);
 enum Seen {
     Message(Box<Incoming>),
     Failed(u64, Flow),
+    Lost(u64, Flow),
     Closed(ConnectionId),
 }
+
+/// Owners from here on want to know of lost connections.
+const LOSES: u64 = 1_000_000;
 
 struct Log(mpsc::Sender<Seen>);
 
@@ -50,6 +54,14 @@ impl TransportEvents for Log {
 
     fn on_send_failed(&self, owner: u64, flow: Flow) {
         self.add(Seen::Failed(owner, flow));
+    }
+
+    fn on_connection_lost(&self, owner: u64, flow: Flow) {
+        // Told of each message that went by the connection: only the tests that mean it want to
+        // know.
+        if owner >= LOSES {
+            self.add(Seen::Lost(owner, flow));
+        }
     }
 
     fn on_closed(&self, connection: ConnectionId) {

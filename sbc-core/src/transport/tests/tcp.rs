@@ -210,6 +210,26 @@ async fn every_owner_that_waits_for_a_refused_connection_is_told_once() {
 }
 
 #[tokio::test]
+async fn who_sent_by_a_connection_that_its_peer_closes_is_told_once() {
+    let mut rig = Rig::new();
+    let (listener, address) = peer().await;
+    for owner in [LOSES, LOSES, LOSES + 1] {
+        rig.send(owner, to(address), "hello");
+    }
+    let mut stream = accept(&listener).await;
+    let mut hello = [0; 15];
+    stream.read_exact(&mut hello).await.unwrap();
+    drop(stream);
+    for owner in [LOSES, LOSES + 1] {
+        let Some(Seen::Lost(lost, flow)) = rig.seen.recv().await else {
+            panic!("its owner is told before anything else");
+        };
+        assert_eq!((lost, flow), (owner, to(address)));
+    }
+    assert!(matches!(rig.seen.recv().await, Some(Seen::Closed(_))));
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_answer_a_connect_is_given_up_in_time() {
     let bounds = Bounds {
         connect: Duration::from_millis(100),
