@@ -295,7 +295,7 @@ impl Call {
     /// there were no such dialog (RFC 3261 §12.2.2).
     fn on_stranger(&mut self, incoming: &Incoming) {
         let Incoming { flow, message } = incoming;
-        tracing::debug!(remote = %flow.remote, "a message of this call belongs to none of its legs");
+        tracing::debug!(remote = %flow.remote, "a message belongs to no leg of its call");
         if !message.is_request() || message.method() == Some(&Method::Ack) {
             return;
         }
