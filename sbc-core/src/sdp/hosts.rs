@@ -105,6 +105,31 @@ impl SenderHosts {
     }
 }
 
+/// Whether the text names any host at all: an address, or a dotted name whose last label begins
+/// with a letter (`1.8.0` and `29.97` are numbers). In doubt it does.
+pub(super) fn names_a_host(text: &str) -> bool {
+    let ipv4 = |word: &str| word.trim_matches('.').split('.').count() >= 4;
+    let ipv6 = |word: &str| {
+        word.contains("::") && word.len() > 2 || word.bytes().filter(|b| *b == b':').count() >= 7
+    };
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .any(ipv4)
+        || text
+            .split(|c: char| !c.is_ascii_hexdigit() && c != ':')
+            .any(ipv6)
+        || text
+            .split(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '-' | '_'))
+            .any(is_dotted_name)
+}
+
+fn is_dotted_name(word: &str) -> bool {
+    let Some((start, last)) = word.trim_matches('.').rsplit_once('.') else {
+        return false;
+    };
+    let mut letters = last.chars();
+    !start.is_empty() && letters.next().is_some_and(char::is_alphabetic) && letters.next().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +171,35 @@ mod tests {
             "a=fmtp:101 0-16",
         ] {
             assert!(!hosts.are_in(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn any_host_is_told_from_numbers_and_words() {
+        for text in [
+            "secret.example",
+            "sip:bob@PBX.secret.example.;x",
+            "http://m\u{fc}ller.example/",
+            "x192.0.2.1:5",
+            "192.000.002.001",
+            "[2001:db8::1]:5060",
+            "add:2001:db8:0:0:0:0:0:1",
+        ] {
+            assert!(names_a_host(text), "{text}");
+        }
+        for text in [
+            "",
+            "...",
+            "phone",
+            "29.97",
+            "tool 1.8.0",
+            "tool-1.8.0-rc1",
+            "e.g. this",
+            "12:30:45",
+            "::",
+            "urn:x-y:z",
+        ] {
+            assert!(!names_a_host(text), "{text}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Our addresses and ports in somebody's description: topology hiding and media anchoring.
 
-use super::hosts::SenderHosts;
+use super::hosts::{SenderHosts, names_a_host};
 use super::session::{address_type, attribute};
 use super::{Direction, MediaView, Sdp};
 use std::net::{IpAddr, SocketAddr};
@@ -39,8 +39,11 @@ pub struct OurMedia {
 /// - `a=rtcp-mux` stands where `rtcp` equals `rtp`, and only there (RFC 5761 §5.1.1).
 /// - Media that is held by the address `0.0.0.0` (RFC 2543) is held by its direction (RFC 3264
 ///   §8.4): the address becomes ours, and would say the contrary.
-/// - `a=group:BUNDLE` is dropped: each media description has a transport of its own here (RFC 9143
-///   §7).
+/// - `a=group:BUNDLE` is dropped, and what has a sense only with it (`a=bundle-only`, `a=mid` where
+///   no other group remains, the header extension of that name): each media description has a
+///   transport of its own here (RFC 9143 §7).
+/// - A line that names a host, be it nobody's that we know of, is dropped, except attributes whose
+///   values are those of codecs and keys. Words of an `m=` line that do are masked.
 /// - A missing `t=` is written, as is `c=` where there was none (RFC 8866 §5.7, §5.9).
 #[must_use]
 pub fn rewrite(sdp: &Sdp, origin: &Origin, media: &[Option<OurMedia>]) -> Sdp {
@@ -54,6 +57,9 @@ pub fn rewrite(sdp: &Sdp, origin: &Origin, media: &[Option<OurMedia>]) -> Sdp {
         })
         .collect();
     let directions = directions(sdp, &ours);
+    let grouped = sdp
+        .session_block()
+        .any(|line| is_group(line) && !is_bundle(line) && crosses(line, &hosts));
     let session_address = ours
         .iter()
         .flatten()
@@ -67,6 +73,7 @@ pub fn rewrite(sdp: &Sdp, origin: &Origin, media: &[Option<OurMedia>]) -> Sdp {
             ours: ours[index],
             direction: directions.as_ref().map(|d| d[index]),
             session_address,
+            grouped,
         };
         block.push(&mut out, view, sdp.media_block(index), &hosts);
     }
@@ -124,10 +131,7 @@ fn push_session(
             timed = true;
         }
         let replaced = directions.is_some() && is_direction(line);
-        let bundle = attribute(line).is_some_and(|(name, value)| {
-            name.eq_ignore_ascii_case("group") && starts_with_word(value, "BUNDLE")
-        });
-        if !replaced && !bundle && crosses(line, hosts) {
+        if !replaced && !is_bundle(line) && crosses(line, hosts) {
             out.push(line);
         }
     }
@@ -144,6 +148,8 @@ struct Block {
     direction: Option<Direction>,
     /// What the session's `c=` says.
     session_address: IpAddr,
+    /// Whether a group remains that names media descriptions by `a=mid` (RFC 5888).
+    grouped: bool,
 }
 
 impl Block {
@@ -155,7 +161,7 @@ impl Block {
         hosts: &SenderHosts,
     ) {
         let port = self.ours.map_or(0, |m| m.rtp.port());
-        if hosts.are_in(view.kind()) || hosts.are_in(view.rest()) {
+        if is_told(view.kind(), hosts) || is_told(view.rest(), hosts) {
             self.push_masked(out, view, hosts);
         } else {
             out.push_fmt(format_args!("m={} {port} {}", view.kind(), view.rest()));
@@ -179,7 +185,10 @@ impl Block {
                     out.push("a=rtcp-mux");
                     muxed = true;
                 }
-            } else if !line.starts_with('c') && crosses(line, hosts) {
+            } else if !line.starts_with('c')
+                && (self.grouped || !is_of_bundle(line))
+                && crosses(line, hosts)
+            {
                 out.push(line);
             }
         }
@@ -194,7 +203,7 @@ impl Block {
 
     /// No honest `m=` line names a host, but each byte of it would cross.
     fn push_masked(&self, out: &mut Sdp, view: MediaView<'_>, hosts: &SenderHosts) {
-        let mask = |word| if hosts.are_in(word) { "-" } else { word };
+        let mask = |word| if is_told(word, hosts) { "-" } else { word };
         let port = self.ours.map_or(0, |m| m.rtp.port());
         let rest: Vec<_> = view.rest().split_ascii_whitespace().map(mask).collect();
         let (kind, rest) = (mask(view.kind()), rest.join(" "));
@@ -255,7 +264,51 @@ fn starts_with_word(value: &str, word: &str) -> bool {
 
 /// Whether a line that is not written anew goes on.
 fn crosses(line: &str, hosts: &SenderHosts) -> bool {
-    !attribute(line).is_some_and(|(name, _)| names_a_transport(name)) && !hosts.are_in(line)
+    match attribute(line) {
+        Some((name, value)) => {
+            !names_a_transport(name)
+                && !hosts.are_in(line)
+                && (is_of_codecs_or_keys(name) || !names_a_host(name) && !names_a_host(value))
+        }
+        None => !is_told(&line[2..], hosts),
+    }
+}
+
+/// Whether the text names a host: the sender's, however it is written, or any other.
+fn is_told(text: &str, hosts: &SenderHosts) -> bool {
+    hosts.are_in(text) || names_a_host(text)
+}
+
+/// Attributes that may look as if they named a host, and that media do not work without: parameters
+/// of codecs, keys (`a=fingerprint` is full of colons), URIs of header extensions.
+fn is_of_codecs_or_keys(name: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "rtpmap",
+        "fmtp",
+        "extmap",
+        "imageattr",
+        "crypto",
+        "key-mgmt",
+        "fingerprint",
+    ];
+    NAMES.iter().any(|n| n.eq_ignore_ascii_case(name))
+}
+
+fn is_group(line: &str) -> bool {
+    attribute(line).is_some_and(|(name, _)| name.eq_ignore_ascii_case("group"))
+}
+
+fn is_bundle(line: &str) -> bool {
+    is_group(line) && attribute(line).is_some_and(|(_, value)| starts_with_word(value, "BUNDLE"))
+}
+
+/// What a media description says for the sake of its bundle (RFC 9143 §6, §15).
+fn is_of_bundle(line: &str) -> bool {
+    attribute(line).is_some_and(|(name, value)| {
+        name.eq_ignore_ascii_case("mid")
+            || name.eq_ignore_ascii_case("bundle-only")
+            || name.eq_ignore_ascii_case("extmap") && value.contains(":sdes:mid")
+    })
 }
 
 /// Attributes that say where packets go, other than through us: ICE (RFC 8839), RTCP (RFC 3605,

@@ -145,13 +145,51 @@ fn what_a_description_must_hold_is_added_where_it_was_missing() {
     );
 }
 
+#[test]
+fn nothing_of_a_bundle_remains_but_mids_that_another_group_names() {
+    let text = |groups: &str| {
+        let text = format!(
+            "v=0\nt=0 0\n{groups}m=audio 4 RTP/AVP 0\na=mid:0\na=bundle-only\n\
+             a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\n\
+             a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio-level\na=msid:x y\n"
+        );
+        rewritten(&text, &[plain()])
+    };
+    let bundled = text("a=group:BUNDLE 0\n");
+    assert!(bundled.ends_with(
+        "t=0 0\r\nm=audio 30000 RTP/AVP 0\r\n\
+         a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=msid:x y\r\n"
+    ));
+    let synchronised = text("a=group:BUNDLE 0\na=group:LS 0\n");
+    assert!(synchronised.contains("t=0 0\r\na=group:LS 0\r\nm="));
+    assert!(synchronised.contains("a=mid:0\r\n"));
+}
+
+#[test]
+fn a_host_crosses_in_no_attribute_but_those_of_codecs_and_keys() {
+    let kept = "a=rtpmap:96 x.y-z/8000\r\na=fmtp:96 mode=a.bc\r\na=framerate:29.97\r\n\
+        a=extmap:1 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n\
+        a=fingerprint:SHA-1 4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB\r\n\
+        a=setup:actpass\r\na=label:1\r\na=silenceSupp:off - - - -\r\na=tool:x 1.8.0\r\n";
+    let text = format!(
+        "v=0\na=x-secret-host:secret.example\nt=0 0\nm=audio 4 RTP/AVP 96\ni=of secret.example\n\
+         b=x:198.51.100.7\nk=uri:http://secret.example/\n{kept}a=ssrc:1 cname:u@secret.example\n\
+         a=x:2001:db8:7::7\na=path:msrp://198.51.100.7:1/x;tcp\na=secret.example\n"
+    );
+    let out = rewritten(&text, &[plain()]);
+    let end = format!("t=0 0\r\nm=audio 30000 RTP/AVP 96\r\n{kept}");
+    assert!(out.ends_with(&end), "{out}");
+    assert!(!out.contains("secret"), "{out}");
+}
+
 proptest! {
     #[test]
     fn no_address_of_the_sender_survives_anywhere(
         lines in proptest::collection::vec(
             "(a=[a-z]{1,8}:|a=candidate:1 1 UDP 9 |X=|b=|k=|i=|c=IN IP4 |a=rtcp:1 IN IP4 |\
              m=audio 4 RTP/AVP 0 )x?\
-             (192\\.0\\.2\\.1|2001:db8::1|2001:DB8:0::1)( 5| typ host|/127|:5060)?",
+             (192\\.0\\.2\\.1|2001:db8::1|2001:DB8:0::1|198\\.51\\.100\\.7|2001:db8:7::7|\
+             pbx\\.secret\\.example)( 5| typ host|/127|:5060)?",
             0..20,
         ),
         sending in any::<bool>(),
@@ -168,6 +206,9 @@ proptest! {
                 prop_assert!(!line.contains("192.0.2.1"), "{line}");
                 prop_assert!(!line.contains("2001:db8::1"), "{line}");
                 prop_assert!(!line.contains("2001:db8:0::1"), "{line}");
+                prop_assert!(!line.contains("198.51.100.7"), "{line}");
+                prop_assert!(!line.contains("2001:db8:7::7"), "{line}");
+                prop_assert!(!line.contains("secret"), "{line}");
             }
             prop_assert_eq!(Sdp::parse(&out.to_bytes()).unwrap(), out);
             prop_assert!(sdp_types::Session::parse(text.as_bytes()).is_ok(), "{}", text);
