@@ -82,6 +82,9 @@ pub enum TemplateError {
     /// CR, LF or NUL.
     #[error("the text holds a line break")]
     LineBreak,
+    /// `$1` and kin.
+    #[error("`${0}`: groups of a regular expression are not in this version")]
+    Group(char),
 }
 
 impl TemplateError {
@@ -96,6 +99,7 @@ impl TemplateError {
             Self::Filter(name) => expected(name, "filter", &FILTERS),
             Self::Test(name) => expected(name, "test", &TESTS),
             Self::LineBreak => "expected one line".to_owned(),
+            Self::Group(_) => "expected ${...}, and `$$` for a dollar".to_owned(),
         }
     }
 }
@@ -139,7 +143,7 @@ impl Template {
         let mut rest = text;
         while let Some(start) = rest.find("${") {
             if start > 0 {
-                pieces.push(Piece::Text(rest[..start].into()));
+                pieces.push(Piece::text(&rest[..start])?);
             }
             let inner = &rest[start + 2..];
             let end = closing(inner).ok_or(TemplateError::Unclosed)?;
@@ -147,7 +151,7 @@ impl Template {
             rest = &inner[end + 1..];
         }
         if !rest.is_empty() {
-            pieces.push(Piece::Text(rest.into()));
+            pieces.push(Piece::text(rest)?);
         }
         Ok(Self {
             source: text.into(),
@@ -190,6 +194,25 @@ impl fmt::Debug for Template {
 }
 
 impl Piece {
+    /// Text between expressions: `$$` is a dollar, and so is one that nothing can be meant by.
+    fn text(text: &str) -> Result<Self, TemplateError> {
+        let mut out = String::with_capacity(text.len());
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match (letter, letters.peek()) {
+                ('$', Some(&digit)) if digit.is_ascii_digit() => {
+                    return Err(TemplateError::Group(digit));
+                }
+                ('$', Some('$')) => {
+                    letters.next();
+                    out.push('$');
+                }
+                _ => out.push(letter),
+            }
+        }
+        Ok(Self::Text(out.into()))
+    }
+
     fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);

@@ -304,6 +304,21 @@ fn the_outgoing_request_keeps_users_and_takes_hosts_of_its_side() {
 }
 
 #[test]
+fn neither_password_nor_method_of_the_request_uri_cross() {
+    let engine = with("routes: [{ name: all, to: [z] }]");
+    let message = invite(
+        "sip:200:secret@a;method=BYE;x=1",
+        "<sip:1@a>",
+        "<sip:200@a>",
+    );
+    let connect = connect(plan_of(&engine, 0, "10.0.0.1:5060", &message));
+    assert_eq!(
+        connect.targets[0].request_uri.to_string(),
+        "sip:200@127.0.0.2:6003;x=1"
+    );
+}
+
+#[test]
 fn a_telephone_uri_becomes_the_user_of_a_sip_uri() {
     let engine = with("routes: [{ name: all, to: [z] }]");
     let message = invite("tel:+49-30-1;ext=5", "<tel:+49>", "<tel:+49-30-1>");

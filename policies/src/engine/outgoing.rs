@@ -53,13 +53,14 @@ pub(crate) fn sender(network: &Network, realm: RealmId, target: &Target) -> Opti
 /// user where it has one. A `tel:` URI becomes a user part (RFC 3261 §19.1.6).
 pub(crate) fn request_uri(incoming: &Uri, target: &Uri) -> Uri {
     let mut uri = sip_form(incoming);
-    if target.user.is_some() {
-        uri.user.clone_from(&target.user);
-    }
+    // A password is for nobody on the other side.
+    let own = user(&uri).map(Into::into);
+    uri.user = target.user.clone().or(own);
     uri.host.clone_from(&target.host);
     uri.port = target.port;
-    // They would send the request elsewhere than the target says.
-    for name in ["transport", "maddr", "ttl"] {
+    // They would send the request elsewhere than the target says; `method` must not stand in a
+    // Request-URI (RFC 3261 §19.1.1).
+    for name in ["transport", "maddr", "ttl", "method"] {
         match target.param(name) {
             Some(value) => uri.set_param(name, Some(value)),
             None => uri.remove_param(name),

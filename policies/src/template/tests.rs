@@ -21,7 +21,8 @@ fn rendered(template: &str) -> String {
 #[test]
 fn text_and_names_and_expressions_join() {
     for (template, text) in [
-        ("plain $1 } text", "plain $1 } text"),
+        ("plain $ } text", "plain $ } text"),
+        ("5 $$ or $$1", "5 $ or $1"),
         ("<sip:${from.user}@x>", "<sip:+49301@x>"),
         ("${ from.user }${from.host}", "+49301a.example"),
         ("${header[\"X-FOO\"]}", "a}b"),
@@ -52,6 +53,8 @@ fn text_and_names_and_expressions_join() {
 #[test]
 fn what_cannot_exist_is_an_error_when_loaded() {
     for template in [
+        "a $1",
+        "$0${from.user}",
         "${",
         "${}",
         "${from.user",
