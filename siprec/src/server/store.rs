@@ -10,6 +10,7 @@
 //! All names are ours: nothing from the wire is ever part of a path. The small files are written
 //! beside their place and renamed, so that a reader never sees half of one.
 
+use crate::limits;
 use sbc_core::{Entropy, Now};
 use serde::Serialize;
 use std::fs;
@@ -158,8 +159,7 @@ impl Folder {
         let path = dir.join(&id);
         fs::create_dir(&path)?;
         let folder = Self { id, path };
-        // Not zeros: there are file systems that keep none of those.
-        match fs::write(folder.reserve(), vec![0xa5; reserve]) {
+        match folder.take_reserve(reserve) {
             Ok(()) => Ok(folder),
             Err(error) => {
                 folder.discard();
@@ -197,8 +197,18 @@ impl Folder {
         self.replace("recording.json", &text).or_else(|error| {
             // Without a reserve it fails as it did.
             fs::remove_file(self.reserve()).map_err(|_| error)?;
-            self.replace("recording.json", &text)
+            let kept = self.replace("recording.json", &text);
+            // The next one needs room too. What there is of it will have to do.
+            if let Err(error) = self.take_reserve(limits::RESERVE_BYTES) {
+                tracing::debug!(recording = self.id, %error, "the reserve is not whole again");
+            }
+            kept
         })
+    }
+
+    /// Not zeros: there are file systems that keep none of those.
+    fn take_reserve(&self, bytes: usize) -> io::Result<()> {
+        fs::write(self.reserve(), vec![0xa5; bytes])
     }
 
     /// Gives the reserve back to the disk: nothing more will be written.
