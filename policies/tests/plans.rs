@@ -4,7 +4,7 @@ mod fake;
 
 use bytes::Bytes;
 use policies::{Compiled, Engine, Loaded};
-use sbc_core::b2bua::plan::{CallPlan, Connect};
+use sbc_core::b2bua::plan::{CallPlan, Connect, Redirect};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{PolicyEngine, RequestFacts, RuleFacts};
 use sbc_core::sip::{HeaderName, Message, Method, StatusCode};
@@ -123,6 +123,24 @@ fn failover_codes_reach_the_plan_and_replace_the_usual_ones() {
     assert!(codes("2").is_empty());
     let usual = [408, 430, 480].into_iter().chain(500..=599);
     assert_eq!(codes("3"), Vec::from_iter(usual));
+}
+
+#[test]
+fn the_plan_says_what_becomes_of_redirections() {
+    let engine = with(
+        "routes:
+  - { name: follow, from: a, when: { ruri.user: ^1 }, to: [x], redirect: follow }
+  - { name: pass, from: a, when: { ruri.user: ^2 }, to: [x], redirect: pass }
+  - { name: usual, from: a, to: [x] }
+",
+    );
+    let redirect = |user: &str| {
+        let message = invite(&format!("sip:{user}@a"), "<sip:1@a>", "<sip:2@a>");
+        connect(plan_of(&engine, 0, "10.2.0.1:5060", &message)).redirect
+    };
+    assert_eq!(redirect("1"), Redirect::Follow);
+    assert_eq!(redirect("2"), Redirect::Pass);
+    assert_eq!(redirect("3"), Redirect::PassIfTrusted);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub const LEG_TRANSACTIONS: usize = 16;
 pub const LEG_LINGERING: usize = 64;
 /// Early dialogs of one outgoing INVITE (forking upstream proxies).
 pub const EARLY_DIALOGS: usize = 16;
+/// Targets of one call that redirections name: a callee must not make us call half the world.
+pub const REDIRECTS: usize = 5;
 /// Recorders of one call.
 pub const RECORDERS: usize = 4;
 

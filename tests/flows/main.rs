@@ -11,6 +11,7 @@ mod late_offer;
 mod lost;
 mod media;
 mod recorder;
+mod redirect;
 mod refusal;
 mod strangers;
 mod targets;

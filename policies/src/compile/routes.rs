@@ -110,6 +110,7 @@ impl Compiler<'_> {
             profile: profile?,
             ring_timeout: route.ring_timeout,
             failover: route.failover,
+            redirect: route.redirect,
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::schema::{Action, Codes, Destination, RefusalCode, Route, Spanned};
 use crate::tree::{Data, Entry, Node, Position};
 use crate::visit::{self, MapView, Report};
-use sbc_core::b2bua::plan::FailoverCodes;
+use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -69,8 +69,11 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
     let failover = map
         .get("failover_codes")
         .map(|entry| failover(report, entry));
+    let words = [("follow", Redirect::Follow), ("pass", Redirect::Pass)];
+    let redirect = visit::word(report, map.get("redirect"), &words, &[]);
     if let Some(Action::Reject(..) | Action::App(_)) = action {
         has_no_targets(report, &map, "failover_codes");
+        has_no_targets(report, &map, "redirect");
     }
     map.finish(report);
     Some(Route {
@@ -81,6 +84,7 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
         profile,
         ring_timeout: ring.map_or(RING_TIMEOUT, |r| r.value),
         failover: failover.unwrap_or_default(),
+        redirect: redirect.map(|r| r.value).unwrap_or_default(),
     })
 }
 

@@ -15,7 +15,9 @@ use crate::facts::Facts;
 use crate::schema::{SipUri, When};
 use crate::template::Template;
 use origin::Located;
-use sbc_core::b2bua::plan::{AppPlan, CallPlan, Connect, FailoverCodes, Refusal, TargetPlan};
+use sbc_core::b2bua::plan::{
+    AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
+};
 use sbc_core::net::{Network, RealmId, Trust};
 use sbc_core::ports::{
     Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
@@ -71,6 +73,7 @@ pub(crate) struct RoutePlan {
     pub(crate) profile: Arc<ProfilePlan>,
     pub(crate) ring_timeout: Duration,
     pub(crate) failover: FailoverCodes,
+    pub(crate) redirect: Redirect,
 }
 
 /// What a route does.
@@ -212,6 +215,7 @@ impl Engine {
             modules: profile.modules.clone(),
             ring_timeout: route.ring_timeout,
             failover: route.failover,
+            redirect: route.redirect,
         }))
     }
 
@@ -277,6 +281,7 @@ impl Engine {
             request_uri,
             from: outgoing::from(facts.from().ok_or_else(malformed)?, ours),
             to: outgoing::to(facts.to().ok_or_else(malformed)?, uri),
+            redirected: false,
         })
     }
 }

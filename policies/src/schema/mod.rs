@@ -10,7 +10,7 @@ pub use keys::{KEYS, Key};
 
 use crate::template::Template;
 pub use crate::tree::Position;
-use sbc_core::b2bua::plan::FailoverCodes;
+use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
 use sbc_core::sip::HeaderName;
@@ -281,6 +281,8 @@ pub struct Route {
     pub ring_timeout: Duration,
     /// After which refusals the next target is tried.
     pub failover: FailoverCodes,
+    /// What becomes of a redirection.
+    pub redirect: Redirect,
 }
 
 /// What becomes of a call.

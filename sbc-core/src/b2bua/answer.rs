@@ -231,15 +231,7 @@ impl Call {
     /// where both sides are trusted. A phrase is free text that may name a host (`404 unknown on
     /// 10.0.0.5`).
     pub(super) fn crossing(&self, from: LegId, to: LegId, message: &Message) -> Message {
-        let trust = |wanted: LegId| {
-            let seat = self.legs.iter().find(|seat| seat.id == wanted);
-            seat.map(|seat| self.network.realm(seat.leg.realm()).trust)
-                .unwrap_or_default()
-        };
-        let border = Border {
-            from: trust(from),
-            to: trust(to),
-        };
+        let border = self.border(from, to);
         let status = message.status().unwrap_or(StatusCode::of(200));
         let phrase = if border.is_trusted() {
             reason_of(message)
@@ -249,6 +241,19 @@ impl Call {
         let mut draft = Message::response(status, phrase);
         cross(message, &mut draft, border);
         draft
+    }
+
+    /// The border between the sides of two legs.
+    pub(super) fn border(&self, from: LegId, to: LegId) -> Border {
+        let trust = |wanted: LegId| {
+            let seat = self.legs.iter().find(|seat| seat.id == wanted);
+            seat.map(|seat| self.network.realm(seat.leg.realm()).trust)
+                .unwrap_or_default()
+        };
+        Border {
+            from: trust(from),
+            to: trust(to),
+        }
     }
 
     /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261

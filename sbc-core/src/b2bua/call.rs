@@ -13,6 +13,7 @@
 //! | Dialing | callee's 1xx | Dialing | 1xx to the caller, media | setup |
 //! | Dialing | callee's 2xx | Connected | ACK, 2xx to the caller, media | setup |
 //! | Dialing | callee refuses, fails, rings too long | Dialing | CANCEL or nothing, next target | setup |
+//! | Dialing | callee's 3xx, where it is followed | Dialing | INVITE to its best Contact | setup, redirect |
 //! | Dialing | the same with the last target | Ending | refusal to the caller | setup |
 //! | any before Connected | caller's CANCEL | Ending | 200, 487, CANCEL to the callee | teardown |
 //! | Connected | caller's ACK | Connected | ACK with the answer (late offer), recorders start | setup |

@@ -13,6 +13,7 @@ mod in_dialog;
 mod io;
 mod media;
 mod recording;
+mod redirect;
 mod relay;
 mod setup;
 mod teardown;

@@ -64,6 +64,20 @@ pub struct Connect {
     pub ring_timeout: Duration,
     /// After which refusals the next target is tried.
     pub failover: FailoverCodes,
+    /// What becomes of a redirection.
+    pub redirect: Redirect,
+}
+
+/// What becomes of a 3xx of a target (RFC 3261 §8.1.3.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Redirect {
+    /// Its Contacts become further targets, in the same realm.
+    Follow,
+    /// The caller gets it, with its Contacts.
+    Pass,
+    /// The caller gets it, with its Contacts where both sides are trusted.
+    #[default]
+    PassIfTrusted,
 }
 
 /// The refusals, of 300 to 699, after which the next target is tried. Silence and transport errors
@@ -135,6 +149,8 @@ pub struct TargetPlan {
     pub from: NameAddr,
     /// To, without tag.
     pub to: NameAddr,
+    /// Whether a redirection named it and not the policy.
+    pub redirected: bool,
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use super::call::{Call, Dialing, Phase, Role, Seat};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
 use super::media::{Half, MediaFault, Passing, Version};
-use super::plan::{CallPlan, Connect, TargetPlan};
+use super::plan::{CallPlan, Connect, Redirect, TargetPlan};
+use super::redirect;
 use super::relay::{Border, cross};
 use crate::ports::{Effect, MediaError, RequestFacts, RuleFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode, new_call_id, new_tag};
@@ -233,16 +234,37 @@ impl Call {
 
     /// The callee refused.
     pub(super) fn on_refused(&mut self, cx: &mut Cx<'_>, id: LegId, message: &Message) {
-        let Some((plan, target)) = self.dialed(id) else {
+        let Some((mut plan, target)) = self.dialed(id) else {
             return;
         };
         let status = message.status().unwrap_or(StatusCode::of(500));
-        if plan.failover.contains(status) && target + 1 < plan.targets.len() {
+        let is_followed = plan.redirect == Redirect::Follow
+            && redirect::follow(&self.network, &mut plan, target, message);
+        let goes_on = plan.failover.contains(status)
+            || is_followed
+            || redirect::leads_on(&plan, target, status);
+        if goes_on && target + 1 < plan.targets.len() {
             return self.dial(cx, plan, target + 1, None);
         }
-        let headers = self.crossing(id, LegId(0), message);
+        let mut headers = self.crossing(id, LegId(0), message);
+        if self.shows_contacts(id, status, plan.redirect) {
+            let contacts = message.headers().filter(|l| *l.name == HeaderName::Contact);
+            contacts.for_each(|line| headers.push_copy(line));
+        }
         let reason = reason_of(&headers).to_owned();
         self.refuse_with(cx, status, &reason, Some(&headers), EndedBy::Callee);
+    }
+
+    /// Whether the caller gets the Contacts of a callee's refusal: those of a 3xx name hosts of the
+    /// callee's side.
+    fn shows_contacts(&self, callee: LegId, status: StatusCode, redirect: Redirect) -> bool {
+        let passes = match redirect {
+            Redirect::Pass => true,
+            Redirect::Follow | Redirect::PassIfTrusted => {
+                self.border(callee, LegId(0)).is_trusted()
+            }
+        };
+        passes && status.class() == 3
     }
 
     /// The callee could not be reached, or never answered.

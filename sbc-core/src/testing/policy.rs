@@ -1,6 +1,8 @@
 //! A policy that is a table: the user of the Request-URI says where the call goes.
 
-use crate::b2bua::plan::{AppPlan, CallPlan, Connect, FailoverCodes, Refusal, TargetPlan};
+use crate::b2bua::plan::{
+    AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
+};
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
 use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
@@ -36,6 +38,7 @@ pub struct Route {
     modules: Vec<Arc<dyn ModuleFactory>>,
     ring_timeout: Duration,
     failover: FailoverCodes,
+    redirect: Redirect,
     relay: bool,
 }
 
@@ -52,6 +55,7 @@ impl Route {
             modules: Vec::new(),
             ring_timeout: Duration::from_secs(120),
             failover: FailoverCodes::default(),
+            redirect: Redirect::default(),
             relay: true,
         };
         route.or_to(realm, host, transport)
@@ -96,6 +100,13 @@ impl Route {
     #[must_use]
     pub fn going_on_after(mut self, codes: FailoverCodes) -> Self {
         self.failover = codes;
+        self
+    }
+
+    /// What becomes of redirections.
+    #[must_use]
+    pub fn redirected(mut self, redirect: Redirect) -> Self {
+        self.redirect = redirect;
         self
     }
 
@@ -224,6 +235,7 @@ impl Fixed {
                     request_uri,
                     from: NameAddr::new(&from.display, caller),
                     to,
+                    redirected: false,
                 })
             })
             .collect();
@@ -239,6 +251,7 @@ impl Fixed {
             modules: route.modules.clone(),
             ring_timeout: route.ring_timeout,
             failover: route.failover,
+            redirect: route.redirect,
         }
     }
 }
