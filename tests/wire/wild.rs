@@ -149,6 +149,44 @@ fn the_next_target_is_tried_when_one_cannot_be_reached_or_is_down() {
 }
 
 #[test]
+fn the_next_target_is_tried_at_once_when_one_closes_its_connection_without_an_answer() {
+    let mut first = Plain::tcp_listening(CALLEE, "first");
+    let mut bob = Plain::udp(CALLEE, "bob");
+    let border = Border::start(&Setup::to(format!(
+        "sip:{};transport=tcp\", \"sip:{}",
+        first.sip, bob.sip
+    )));
+    let mut caller = Plain::udp(CALLER, "alice");
+    caller.sbc = Some(border.outside(Transport::Udp));
+    let mut call = caller.dialog("4930123456");
+    let offer = caller.sdp(4000);
+    caller.send(&mut call, "INVITE", "", &offer);
+    first.expect("INVITE");
+    drop(first);
+    // Long before Timer B: the peers' patience is a few seconds.
+    let invite = bob.expect("INVITE");
+    bob.reply(&invite, "486 Busy Here", "", "");
+    let busy = caller.expect("486");
+    call.refused(&busy);
+    caller.send(&mut call, "ACK", "", "");
+    bob.expect("ACK");
+    border.until_nothing_is_left();
+}
+
+#[test]
+fn a_bye_of_the_other_side_of_the_border_ends_nothing() {
+    let mut stage = Stage::over(Transport::Udp, Transport::Udp);
+    stage.answered();
+    // The ids of the caller's dialog, sent to the listener of the callee's side.
+    let bye = stage.caller.request(&stage.call, "BYE", "", "");
+    let inside = stage.border.at("inside", Transport::Udp);
+    let mut stranger = Plain::udp(CALLEE, "stranger");
+    stranger.write(bye.as_bytes(), inside);
+    stranger.expect("481");
+    stage.hang_up();
+}
+
+#[test]
 fn garbage_over_udp_is_dropped_and_calls_go_on() {
     let mut stage = Stage::set();
     let at = stage.caller.sbc.unwrap();
