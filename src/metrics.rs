@@ -8,8 +8,8 @@ use sbc_core::ports::{RecorderState, RecorderStatus};
 
 const METADATA: Metadata<'static> = Metadata::new("sbc", Level::INFO, None);
 
-/// A gauge of the media plane: name, meaning, value.
-type MediaGauge = (&'static str, &'static str, fn(&Totals) -> u64);
+/// A number of the media plane: name, meaning, value.
+type MediaNumber = (&'static str, &'static str, fn(&Totals) -> u64);
 
 // Names and what they mean.
 const CALLS_STARTED: &str = "sbc_calls_started_total";
@@ -18,57 +18,61 @@ const CALLS_ENDED: &str = "sbc_calls_ended_total";
 const CALLS_LOST: &str = "sbc_calls_lost_total";
 const CALLS: &str = "sbc_calls";
 const RECORDINGS: &str = "sbc_siprec_sessions_total";
-const MEDIA: &[MediaGauge] = &[
+/// What only grows.
+const MEDIA_COUNTERS: &[MediaNumber] = &[
     (
-        "sbc_rtp_received_packets",
+        "sbc_rtp_received_packets_total",
         "RTP packets taken from peers",
         |t| t.packets,
     ),
     (
-        "sbc_rtp_received_bytes",
+        "sbc_rtp_received_bytes_total",
         "Their bytes with RTP headers",
         |t| t.bytes,
     ),
     (
-        "sbc_rtcp_received_packets",
+        "sbc_rtcp_received_packets_total",
         "RTCP packets taken from peers",
         |t| t.rtcp_packets,
     ),
     (
-        "sbc_rtp_relayed_packets",
+        "sbc_rtp_relayed_packets_total",
         "RTP and RTCP packets sent on to the other side",
         |t| t.relayed,
     ),
     (
-        "sbc_rtp_forked_packets",
+        "sbc_rtp_forked_packets_total",
         "RTP packets sent to recorders",
         |t| t.forked,
     ),
     (
-        "sbc_rtp_stray_packets",
+        "sbc_rtp_stray_packets_total",
         "Packets of a source that is not the peer, dropped",
         |t| t.strays,
     ),
     (
-        "sbc_rtp_malformed_packets",
+        "sbc_rtp_malformed_packets_total",
         "Neither RTP nor RTCP, dropped",
         |t| t.malformed,
     ),
     (
-        "sbc_rtp_held_packets",
+        "sbc_rtp_held_packets_total",
         "RTP of a peer that was told not to send, dropped",
         |t| t.held,
     ),
     (
-        "sbc_rtp_send_errors",
+        "sbc_rtp_send_errors_total",
         "Packets that the operating system did not take",
         |t| t.send_errors,
     ),
     (
-        "sbc_record_dropped_packets",
+        "sbc_record_dropped_packets_total",
         "Packets a file lost to a slow disk",
         |t| t.record_drops,
     ),
+];
+/// What there is now.
+const MEDIA_GAUGES: &[MediaNumber] = &[
     ("sbc_media_sessions", "Media sessions that are open", |t| {
         t.sessions
     }),
@@ -113,7 +117,10 @@ impl Metrics {
             recorder.describe_counter(name.into(), None::<Unit>, SharedString::const_str(text));
         }
         recorder.describe_gauge(CALLS.into(), None, "Calls there are now".into());
-        for (name, text, _) in MEDIA {
+        for (name, text, _) in MEDIA_COUNTERS {
+            recorder.describe_counter((*name).into(), None, SharedString::const_str(text));
+        }
+        for (name, text, _) in MEDIA_GAUGES {
             recorder.describe_gauge((*name).into(), None, SharedString::const_str(text));
         }
         let counter =
@@ -167,7 +174,12 @@ impl Metrics {
 
     /// In the text format of Prometheus.
     pub(crate) fn render(&self, media: &Totals) -> String {
-        for (name, _, value) in MEDIA {
+        for (name, _, value) in MEDIA_COUNTERS {
+            self.recorder
+                .register_counter(&Key::from_static_name(name), &METADATA)
+                .absolute(value(media));
+        }
+        for (name, _, value) in MEDIA_GAUGES {
             let gauge = self
                 .recorder
                 .register_gauge(&Key::from_static_name(name), &METADATA);
@@ -186,5 +198,37 @@ pub(crate) const fn status_name(status: RecorderStatus) -> &'static str {
         RecorderStatus::Failover => "failover",
         RecorderStatus::Failed => "failed",
         RecorderStatus::Stopped => "stopped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_grows_is_a_counter_and_named_so() {
+        let metrics = Metrics::new();
+        let totals = |packets, ports| Totals {
+            packets,
+            ports,
+            ..Totals::default()
+        };
+        metrics.render(&totals(3, 4));
+        let page = metrics.render(&totals(5, 2));
+        for line in [
+            "# TYPE sbc_rtp_received_packets_total counter",
+            "sbc_rtp_received_packets_total 5",
+            "# TYPE sbc_media_ports gauge",
+            "sbc_media_ports 2",
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line}\n{page}");
+        }
+        for line in page.lines().filter(|l| l.starts_with("# TYPE")) {
+            assert_eq!(
+                line.contains("_total "),
+                line.ends_with("counter"),
+                "{line}"
+            );
+        }
     }
 }

@@ -117,7 +117,7 @@ fn rtp_goes_to_sipp_and_back_and_is_counted() {
         assert_eq!(port["lost"], 0, "{calls}");
         assert_eq!(port["strays"], 0, "{calls}");
     }
-    assert_eq!(border.metric("sbc_rtp_relayed_packets"), 200.0);
+    assert_eq!(border.metric("sbc_rtp_relayed_packets_total"), 200.0);
     assert_eq!(border.metric("sbc_media_sessions"), 1.0);
     caller.send(&mut call, "BYE", "", "");
     caller.expect("200");
@@ -143,10 +143,10 @@ fn a_recording_played_by_sipp_goes_to_the_callee_and_back() {
     border.until_nothing_is_left();
     // Eight seconds of PCMA and a digit, and the same from the echo.
     let (received, relayed) = (
-        border.metric("sbc_rtp_received_packets"),
-        border.metric("sbc_rtp_relayed_packets"),
+        border.metric("sbc_rtp_received_packets_total"),
+        border.metric("sbc_rtp_relayed_packets_total"),
     );
     assert!(received > 400.0, "{received} packets");
     assert!(relayed >= received - 2.0, "{relayed} of {received}");
-    assert_eq!(border.metric("sbc_rtp_stray_packets"), 0.0);
+    assert_eq!(border.metric("sbc_rtp_stray_packets_total"), 0.0);
 }
