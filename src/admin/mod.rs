@@ -1,6 +1,8 @@
 //! HTTP: the API and the metrics page. Each on its own address, loopback unless configured
 //! otherwise.
 
+mod bounded;
+mod limits;
 mod views;
 
 use crate::calls::Calls;
@@ -9,6 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use bounded::Bounded;
 use media_relay::MediaRelay;
 use sbc_core::b2bua::Command;
 use sbc_core::endpoint::Endpoint;
@@ -32,7 +35,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: watch
         // An error: the daemon is gone.
         let _gone = stop.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = axum::serve(listener, router)
+    if let Err(error) = axum::serve(Bounded::new(listener), router)
         .with_graceful_shutdown(stopped)
         .await
     {

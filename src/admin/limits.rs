@@ -1,0 +1,9 @@
+//! Bounds of HTTP.
+
+use std::time::Duration;
+
+/// Connections at a time on one address; what comes beyond waits in the backlog.
+pub(super) const CONNECTIONS: usize = 64;
+/// How long nothing may have been written to a connection: the time for a request to come, for a
+/// stalled response to be taken, and between two requests.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
