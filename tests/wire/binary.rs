@@ -117,8 +117,10 @@ fn while_it_drains_new_calls_get_503_and_the_running_one_may_end() {
             running.caller.send(&mut late, "ACK", "", "");
         }
     }
-    let calls = http(running.api, "/v1/calls").1;
-    assert!(calls.contains("\"answered\""), "{calls}");
+    // The list hears of the answer after both parties do.
+    running.process.wait_until("answered", PATIENCE, || {
+        http(running.api, "/v1/calls").1.contains("\"answered\"")
+    });
     running.hang_up(&mut call);
     let status = running.process.wait_for_end(PATIENCE);
     assert_eq!(status.code(), Some(0), "{}", running.process.output());
