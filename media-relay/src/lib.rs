@@ -22,6 +22,8 @@ mod ports;
 mod recorder;
 mod rtp;
 mod sys;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod track;
 mod wav;
 mod worker;

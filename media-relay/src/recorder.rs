@@ -99,7 +99,7 @@ impl Tap {
 
 impl Heard {
     /// The packet's samples; none for events.
-    fn samples(&self, out: &mut Vec<i16>) {
+    pub(crate) fn samples(&self, out: &mut Vec<i16>) {
         out.clear();
         let table = match self.codec {
             RecordCodec::Pcmu => &g711::ULAW,

@@ -115,6 +115,12 @@ impl<S: Samples> Track<S> {
         self.out.set_len(self.end().max(self.position(at)))
     }
 
+    /// What it wrote to.
+    #[cfg(feature = "testing")]
+    pub(crate) fn into_samples(self) -> S {
+        self.out
+    }
+
     fn put(&mut self, position: u64, samples: &[i16]) -> io::Result<()> {
         let end = position + samples.len() as u64;
         if end <= self.tail_at {

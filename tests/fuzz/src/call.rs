@@ -1,0 +1,411 @@
+//! A call of the B2BUA that is fed whatever the input says, behind the endpoint's index as in the
+//! daemon: messages of a grammar with fields changed, raw ones, time, verdicts, failures, commands.
+//!
+//! Each input has few outputs, each message that a call sends is sound, media commands name ports
+//! that are there, one end is told, and 64 seconds after a shutdown nothing is left.
+
+mod script;
+
+use super::take::Take;
+use bytes::Bytes;
+use sbc_core::b2bua::{Call, CallEvent, CallKey, Command, Cx, Input, LegId, Output};
+use sbc_core::endpoint::{EndpointCore, Route};
+use sbc_core::net::{ListenerId, RealmId};
+use sbc_core::ports::{
+    CallHooks, Effect, MediaEvent, MediaPlane, ModuleFactory, PortId, RecorderPlan, SessionId,
+    Verdict,
+};
+use sbc_core::sip::{Message, StatusCode, Uri, new_tag};
+use sbc_core::testing::{self, FakeMedia, Fixed};
+use sbc_core::transport::{ConnectionId, Flow, Incoming, Transmit, Transport};
+use sbc_core::{Entropy, Instant, Now, UnixMillis};
+use siprec::SiprecRecorder;
+use std::collections::{BTreeMap, VecDeque};
+use std::hint::black_box;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+const STEPS: usize = 150;
+const CALLS: usize = 3;
+const OUTPUTS: usize = 64;
+const REMEMBERED: usize = 12;
+const TIMEOUTS_AT_ONCE: usize = 100;
+/// Timer B of a BYE behind that of an INVITE (RFC 3261 §17).
+const LAST_BREATH: Duration = Duration::from_secs(64);
+
+/// The first byte says what the policy is; then come steps.
+pub fn call(data: &[u8]) {
+    let mut take = Take(data);
+    let mut world = World::new(take.byte());
+    let first = script::invite(&mut take);
+    world.arrives(world.caller, first);
+    for _ in 0..STEPS {
+        if take.is_empty() {
+            break;
+        }
+        world.step(&mut take);
+    }
+    world.finish();
+}
+
+struct Live {
+    call: Call,
+    ends: usize,
+    done: bool,
+}
+
+struct World {
+    core: EndpointCore,
+    calls: BTreeMap<CallKey, Live>,
+    next_key: u64,
+    policy: Fixed,
+    media: FakeMedia,
+    entropy: Entropy,
+    now: Now,
+    caller: Flow,
+    /// The newest requests that calls sent.
+    sent: VecDeque<(Flow, Message)>,
+    /// Tags of ours.
+    tags: Vec<Box<str>>,
+    lookups: Vec<(CallKey, LegId)>,
+    asked: Vec<CallKey>,
+}
+
+impl World {
+    fn new(choice: u8) -> Self {
+        let transport = if choice & 128 == 0 {
+            Transport::Udp
+        } else {
+            Transport::Tcp
+        };
+        Self {
+            core: EndpointCore::new(),
+            calls: BTreeMap::new(),
+            next_key: 1,
+            policy: policy(choice),
+            media: FakeMedia::default(),
+            entropy: Entropy::from_seed(1),
+            now: Now {
+                mono: Instant::from_nanos(1_000_000_000),
+                unix: UnixMillis(1_767_607_200_000),
+            },
+            caller: Flow {
+                listener: ListenerId(u16::from(transport == Transport::Tcp)),
+                transport,
+                remote: SocketAddr::from(([192, 0, 2, 10], 5060)),
+                connection: (transport == Transport::Tcp).then_some(ConnectionId(7)),
+            },
+            sent: VecDeque::new(),
+            tags: Vec::new(),
+            lookups: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, take: &mut Take<'_>) {
+        match take.byte() % 16 {
+            0..=3 => {
+                if let Some((flow, request)) = self.one_sent(take) {
+                    self.arrives(flow, script::response(take, &request));
+                }
+            }
+            4..=6 => {
+                let index = usize::from(take.byte()) % (self.tags.len() + 1);
+                let tag = self.tags.get(index).cloned();
+                self.arrives(self.caller, script::of_caller(take, tag.as_deref()));
+            }
+            7 | 8 => {
+                if let Some((flow, request)) = self.one_sent(take) {
+                    self.arrives(flow, script::of_callee(take, &request));
+                }
+            }
+            9 | 10 => {
+                let deadlines = self.calls.values().filter_map(|l| l.call.poll_timeout());
+                if let Some(at) = deadlines.min() {
+                    self.pass_until(at);
+                }
+            }
+            11 => {
+                let time = Duration::from_millis(u64::from(take.number()));
+                self.pass_until(self.now.mono + time);
+            }
+            12 => {
+                if let Some((flow, _)) = self.one_sent(take) {
+                    self.each_call(|_| Input::TransportError(Box::new(flow)));
+                }
+            }
+            13 => self.resolve(take),
+            14 => self.inside(take),
+            _ => {
+                let len = usize::from(take.number());
+                let raw = Bytes::copy_from_slice(take.bytes(len));
+                self.arrives(self.caller, raw);
+            }
+        }
+    }
+
+    fn one_sent(&self, take: &mut Take<'_>) -> Option<(Flow, Message)> {
+        let newest = usize::from(take.byte()) % self.sent.len().max(1);
+        self.sent.iter().rev().nth(newest).cloned()
+    }
+
+    fn resolve(&mut self, take: &mut Take<'_>) {
+        let Some((key, leg)) = self.lookups.pop() else {
+            return;
+        };
+        let addresses: [&[IpAddr]; 4] = [
+            &[],
+            &[IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 20))],
+            &[IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)],
+            &[
+                IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 20)),
+                IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 21)),
+            ],
+        ];
+        let found = take.one_of(&addresses).to_vec();
+        self.handle(key, Input::Resolved(Box::new((leg, found))));
+    }
+
+    fn inside(&mut self, take: &mut Take<'_>) {
+        let choice = take.byte();
+        match choice % 8 {
+            0..=2 => {
+                let verdict = match choice >> 3 & 3 {
+                    0 => Verdict::Refuse(StatusCode::of(603), "".into()),
+                    1 => Verdict::Continue(vec![Effect::EndAfter(Duration::from_secs(3))]),
+                    _ => Verdict::Continue(Vec::new()),
+                };
+                if let Some(key) = self.asked.pop() {
+                    self.handle(key, Input::Verdict(Box::new(verdict)));
+                }
+            }
+            3 | 4 => self.each_call(|_| {
+                let port = PortId(u64::from(choice >> 3));
+                let event = MediaEvent::Latched(port, SocketAddr::from(([192, 0, 2, 9], 4000)));
+                Input::Media(Box::new(event))
+            }),
+            5 | 6 => self.each_call(|_| {
+                let event = MediaEvent::RecordFailed(PortId(u64::from(choice >> 3)), "full".into());
+                Input::Media(Box::new(event))
+            }),
+            _ => self.each_call(|_| Input::Command(Command::HangUp)),
+        }
+    }
+
+    fn each_call(&mut self, input: impl Fn(CallKey) -> Input) {
+        for key in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.handle(key, input(key));
+        }
+    }
+
+    /// A datagram, or a message of a stream.
+    fn arrives(&mut self, flow: Flow, bytes: Bytes) {
+        let Ok(mut message) = Message::parse_datagram(bytes) else {
+            return;
+        };
+        if message.is_request() {
+            message.stamp_received(flow.remote);
+        }
+        let incoming = Incoming { flow, message };
+        match self.core.route(self.now.mono, &incoming) {
+            Route::Owner(key) => self.handle(key, Input::Message(Box::new(incoming))),
+            Route::Begin if self.calls.len() < CALLS => self.begin(incoming),
+            Route::Begin => {
+                black_box(self.core.refuse(&incoming, StatusCode::of(503), &[]));
+            }
+            Route::Reply(reply) => {
+                Message::parse_datagram(reply.bytes).expect("a reply can be read");
+            }
+            Route::Drop(_) => {}
+        }
+    }
+
+    fn begin(&mut self, incoming: Incoming) {
+        let key = CallKey(self.next_key);
+        self.next_key += 1;
+        let tag = new_tag(&mut self.entropy);
+        self.core.begin(key, &tag, &incoming.message);
+        self.tags.push(tag.clone().into());
+        let mut cx = Cx {
+            now: self.now,
+            entropy: &mut self.entropy,
+            policy: &self.policy,
+            media: &self.media,
+        };
+        let call = Call::begin(&mut cx, key, "id", &tag, Box::new(incoming))
+            .expect("an INVITE without defects begins a call");
+        let live = Live {
+            call,
+            ends: 0,
+            done: false,
+        };
+        self.drain(key, live);
+    }
+
+    fn handle(&mut self, key: CallKey, input: Input) {
+        let Some(mut live) = self.calls.remove(&key) else {
+            return;
+        };
+        let mut cx = Cx {
+            now: self.now,
+            entropy: &mut self.entropy,
+            policy: &self.policy,
+            media: &self.media,
+        };
+        live.call.handle(&mut cx, input);
+        self.drain(key, live);
+    }
+
+    fn drain(&mut self, key: CallKey, mut live: Live) {
+        let mut outputs = 0;
+        while let Some(output) = live.call.poll_output() {
+            assert!(!live.done, "{output:?} behind Done");
+            outputs += 1;
+            assert!(outputs <= OUTPUTS, "more than {OUTPUTS} outputs");
+            match output {
+                Output::Transmit(transmit) => self.transmitted(transmit),
+                Output::Resolve(leg, _) => self.lookups.push((key, leg)),
+                Output::Ask(_) => self.asked.push(key),
+                Output::Media(commands) => self.media.command(SessionId(key.0), commands),
+                Output::Event(CallEvent::Ended(_)) => live.ends += 1,
+                Output::Event(_) => {}
+                Output::Claim { call_id, tag } => {
+                    self.core.claim(key, &call_id, &tag);
+                    self.tags.push(tag);
+                }
+                Output::Release {
+                    call_id,
+                    tags,
+                    residues,
+                } => self.core.release(self.now.mono, &call_id, &tags, residues),
+                Output::Done => {
+                    assert_eq!(live.ends, 1, "ends told before Done");
+                    live.done = true;
+                }
+            }
+        }
+        if !live.done {
+            self.calls.insert(key, live);
+        }
+        assert_eq!(self.media.faults(), Vec::<String>::new());
+    }
+
+    fn transmitted(&mut self, transmit: Transmit) {
+        let Transmit { flow, bytes } = transmit;
+        let message = Message::parse_datagram(bytes.clone()).expect("what we send can be read");
+        assert_eq!(message.to_bytes(), bytes, "bytes behind the body");
+        if !message.is_request() {
+            return;
+        }
+        assert_eq!(message.defects(), [], "{message:?}");
+        if self.sent.len() == REMEMBERED {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((flow, message));
+    }
+
+    /// Time goes by; calls hear of every deadline at its moment.
+    fn pass_until(&mut self, end: Instant) {
+        let mut at_once = 0;
+        loop {
+            let due = self.calls.iter().filter_map(|(key, live)| {
+                let at = live.call.poll_timeout()?;
+                (at <= end).then_some((at.max(self.now.mono), *key))
+            });
+            let Some((at, key)) = due.min() else {
+                break;
+            };
+            at_once = if at == self.now.mono { at_once + 1 } else { 0 };
+            assert!(at_once < TIMEOUTS_AT_ONCE, "due again and again");
+            self.move_to(at);
+            self.handle(key, Input::Timeout);
+        }
+        self.move_to(end);
+    }
+
+    fn move_to(&mut self, at: Instant) {
+        let passed = at.since(self.now.mono);
+        self.now.mono = self.now.mono + passed;
+        self.now.unix.0 += u64::try_from(passed.as_millis()).unwrap_or(0);
+    }
+
+    fn finish(mut self) {
+        self.each_call(|_| Input::Command(Command::Shutdown));
+        self.pass_until(self.now.mono + LAST_BREATH);
+        if let Some(live) = self.calls.values().next() {
+            panic!("left after {LAST_BREATH:?}: {:?}", live.call);
+        }
+        assert_eq!(self.media.open(), (0, 0), "media is left open");
+        assert_eq!(self.core.claimed(), 0, "dialogs are left claimed");
+        self.core.sweep(self.now.mono + LAST_BREATH);
+        assert_eq!(self.core.lingering(), 0, "transactions linger for ever");
+    }
+}
+
+/// Realms outside (0), inside (1) and of recorders (2), and where calls go.
+fn policy(choice: u8) -> Fixed {
+    let transport = if choice & 1 == 0 {
+        Transport::Udp
+    } else {
+        Transport::Tcp
+    };
+    let host = if choice & 2 == 0 {
+        "10.0.0.20"
+    } else {
+        "pbx.example.com"
+    };
+    let mut route = testing::Route::to(1, host, transport);
+    if choice & 4 != 0 {
+        route = route.or_to(1, "10.0.0.21", Transport::Udp);
+    }
+    if choice & 8 != 0 {
+        route = route.recorded_by(Arc::new(recorder()));
+    }
+    if choice & 16 != 0 {
+        route = route.asking(Arc::new(Module));
+    }
+    if choice & 32 != 0 {
+        route = route.without_relay();
+    }
+    let policy = Fixed::new()
+        .realm("outside", "198.51.100.1")
+        .realm("inside", "10.0.0.1")
+        .realm("recording", "10.9.0.1");
+    if choice & 64 != 0 {
+        let echo = apps::build("echo").expect("the app is there");
+        return policy.otherwise_app(echo);
+    }
+    policy.otherwise(route)
+}
+
+fn recorder() -> SiprecRecorder {
+    let srs = ["sip:rec@10.9.0.51", "sip:rec@10.9.0.52;transport=udp"];
+    SiprecRecorder::new(RecorderPlan {
+        name: "main".into(),
+        srs: srs.map(|uri| Uri::parse(uri).expect("a URI")).into(),
+        timeout: Duration::from_secs(2),
+        skip_failover_codes: None,
+        realm: RealmId(2),
+    })
+    .expect("a plan")
+}
+
+/// A module whose verdict the input gives.
+#[derive(Debug)]
+struct Module;
+
+impl ModuleFactory for Module {
+    fn name(&self) -> &str {
+        "fuzz"
+    }
+
+    fn open(&self) -> Box<dyn CallHooks> {
+        Box::new(Silent)
+    }
+}
+
+#[derive(Debug)]
+struct Silent;
+
+impl CallHooks for Silent {}
