@@ -4,6 +4,7 @@ mod fake;
 
 use bytes::Bytes;
 use policies::{Compiled, Engine, Loaded};
+use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{CallPlan, Connect, Redirect};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{PolicyEngine, RequestFacts, RuleFacts};
@@ -79,10 +80,11 @@ fn usual() -> Message {
 
 fn plan_of(engine: &Engine, listener: u16, source: &str, message: &Message) -> CallPlan {
     let flow = flow(listener, source);
-    engine.plan(&RequestFacts {
+    let request = RequestFacts {
         message,
         flow: &flow,
-    })
+    };
+    engine.plan(&request, &mut Entropy::from_seed(1))
 }
 
 fn connect(plan: CallPlan) -> Arc<Connect> {
@@ -141,6 +143,43 @@ fn the_plan_says_what_becomes_of_redirections() {
     assert_eq!(redirect("1"), Redirect::Follow);
     assert_eq!(redirect("2"), Redirect::Pass);
     assert_eq!(redirect("3"), Redirect::PassIfTrusted);
+}
+
+#[test]
+fn targets_of_one_priority_share_calls_by_weight() {
+    let text = r#"
+listeners: { a: { realm: a, udp: "127.0.0.1:5060" } }
+realms: { a: { trust: full } }
+trunks:
+  t:
+    realm: a
+    targets:
+      - { uri: "sip:10.0.0.3", priority: 2 }
+      - { uri: "sip:10.0.0.1", weight: 75 }
+      - { uri: "sip:10.0.0.2", weight: 25 }
+routes: [ { name: out, from: a, to: [t] } ]
+"#;
+    let engine = engine(text);
+    let (flow, message) = (flow(0, "10.2.0.1:5060"), usual());
+    let request = RequestFacts {
+        message: &message,
+        flow: &flow,
+    };
+    let mut entropy = Entropy::from_seed(3);
+    let mut first = 0_i32;
+    for _ in 0..2000 {
+        let plan = connect(engine.plan(&request, &mut entropy));
+        let hosts: Vec<String> = plan
+            .targets
+            .iter()
+            .map(|t| t.target.host.to_string())
+            .collect();
+        assert_eq!(hosts[2], "10.0.0.3");
+        assert_ne!(hosts[0], hosts[1]);
+        first += i32::from(hosts[0] == "10.0.0.1");
+    }
+    // Four standard deviations are 77.
+    assert!((first - 1500).abs() < 78, "{first}");
 }
 
 #[test]

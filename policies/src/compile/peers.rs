@@ -1,7 +1,7 @@
 //! Trunks, their sources, recorders.
 
 use super::Scope;
-use crate::engine::{Sources, TrunkId, TrunkPlan, sender, target};
+use crate::engine::{Listed, Sources, TrunkId, TrunkPlan, sender, target};
 use crate::schema::{SipUri, Spanned};
 use crate::visit::Report;
 use sbc_core::net::{RealmId, Trust};
@@ -24,14 +24,19 @@ pub(super) fn trunks(report: &mut Report, scope: &Scope<'_>) -> Vec<TrunkPlan> {
             .iter()
             .filter_map(|t| {
                 let target = checked(report, scope, realm?, &t.uri, Transport::Udp)?;
-                Some((t.priority, (t.uri.value.clone(), target)))
+                Some(Listed {
+                    uri: t.uri.value.clone(),
+                    target,
+                    priority: t.priority,
+                    weight: t.weight,
+                })
             })
             .collect();
-        targets.sort_by_key(|(priority, _)| *priority);
+        targets.sort_by_key(|listed| listed.priority);
         plans.push(TrunkPlan {
             name: name.value.as_str().into(),
             realm: realm.unwrap_or(RealmId(0)),
-            targets: targets.into_iter().map(|(_, target)| target).collect(),
+            targets,
         });
     }
     plans

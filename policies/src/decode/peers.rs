@@ -47,16 +47,22 @@ fn source(report: &mut Report, entry: &Entry) -> Vec<Spanned<Prefix>> {
 fn target(report: &mut Report, node: &Node) -> Option<TrunkTarget> {
     let Data::Map(_) = node.data else {
         let uri = visit::scalar(report, node, node.at)?;
-        return Some(TrunkTarget { uri, priority: 1 });
+        return Some(TrunkTarget {
+            uri,
+            priority: 1,
+            weight: 0,
+        });
     };
     let map = MapView::of(report, node, node.at, "trunks.*.targets[]")?;
     let uri = map.required(report, "uri");
     let uri: Option<Spanned<SipUri>> = visit::field(report, uri);
     let priority: Option<Spanned<u16>> = visit::field(report, map.get("priority"));
+    let weight: Option<Spanned<u16>> = visit::field(report, map.get("weight"));
     map.finish(report);
     Some(TrunkTarget {
         uri: uri?,
         priority: priority.map_or(1, |p| p.value),
+        weight: weight.map_or(0, |w| w.value),
     })
 }
 

@@ -2,19 +2,22 @@
 //!
 //! Semantics are those of the contract; `docs/configuration/routes.md` tells them to operators.
 
+mod order;
 mod origin;
 mod outgoing;
 mod rules;
 
+pub(crate) use order::Listed;
 pub(crate) use origin::{Origins, Sources, TrunkId};
 pub(crate) use outgoing::{sender, target};
 pub(crate) use rules::HeaderRules;
 
 use crate::condition;
 use crate::facts::Facts;
-use crate::schema::{SipUri, When};
+use crate::schema::When;
 use crate::template::Template;
 use origin::Located;
+use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{
     AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
 };
@@ -50,8 +53,8 @@ pub(crate) struct Book {
 pub(crate) struct TrunkPlan {
     pub(crate) name: Arc<str>,
     pub(crate) realm: RealmId,
-    /// In the order they are tried.
-    pub(crate) targets: Vec<(SipUri, Target)>,
+    /// By priority, the first first.
+    pub(crate) targets: Vec<Listed>,
 }
 
 /// A profile, with what it has from its parents.
@@ -174,6 +177,7 @@ impl Engine {
         destinations: &[DestinationPlan],
         located: &Located<'_>,
         facts: &mut Facts<'f>,
+        entropy: &mut Entropy,
     ) -> CallPlan {
         let mut targets = Vec::new();
         let mut refusal = None;
@@ -186,8 +190,8 @@ impl Engine {
                 DestinationPlan::Trunk(id) => {
                     let trunk = &self.book.trunks[id.0];
                     facts.target = Some(&trunk.name);
-                    for (uri, target) in &trunk.targets {
-                        take(self.trunk_target(route, trunk, &uri.0, target, facts));
+                    for listed in order::ordered(&trunk.targets, entropy) {
+                        take(self.trunk_target(route, trunk, listed, facts));
                     }
                 }
                 DestinationPlan::RequestUri(realm) => {
@@ -223,13 +227,13 @@ impl Engine {
         &self,
         route: &RoutePlan,
         trunk: &TrunkPlan,
-        uri: &Uri,
-        target: &Target,
+        listed: &Listed,
         facts: &Facts<'_>,
     ) -> Result<TargetPlan, Refusal> {
         let incoming = request_uri(facts, route)?;
+        let (uri, target) = (&listed.uri.0, listed.target.clone());
         let plain = || outgoing::request_uri(incoming, uri);
-        self.target_plan(route, trunk.realm, uri, target.clone(), facts, plain)
+        self.target_plan(route, trunk.realm, uri, target, facts, plain)
             .map(|plan| TargetPlan {
                 trunk: Some(Arc::clone(&trunk.name)),
                 ..plan
@@ -320,7 +324,7 @@ impl PolicyEngine for Engine {
         &self.network
     }
 
-    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan {
+    fn plan(&self, request: &RequestFacts<'_>, entropy: &mut Entropy) -> CallPlan {
         let located = self.book.origins.locate(request.flow);
         if let Some((_, app)) = self.book.apps.iter().find(|(r, _)| *r == located.realm) {
             return CallPlan::App(Arc::clone(app));
@@ -338,7 +342,7 @@ impl PolicyEngine for Engine {
         match &route.action {
             ActionPlan::Refuse(refusal) => CallPlan::Refuse(refusal.clone()),
             ActionPlan::App(app) => CallPlan::App(Arc::clone(app)),
-            ActionPlan::To(to) => self.connect(route, to, &located, &mut facts),
+            ActionPlan::To(to) => self.connect(route, to, &located, &mut facts, entropy),
         }
     }
 }

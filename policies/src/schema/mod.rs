@@ -174,6 +174,8 @@ pub struct TrunkTarget {
     pub uri: Spanned<SipUri>,
     /// The lowest goes first.
     pub priority: u16,
+    /// Its share of the calls among those of its priority.
+    pub weight: u16,
 }
 
 /// A recorder.

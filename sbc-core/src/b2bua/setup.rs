@@ -31,7 +31,7 @@ impl Call {
             message: &incoming.message,
             flow: &incoming.flow,
         };
-        let plan = cx.policy.plan(&facts);
+        let plan = cx.policy.plan(&facts, cx.entropy);
         self.note_plan(&plan);
         self.event(CallEvent::Started);
         match plan {

@@ -1,5 +1,6 @@
 //! Policy: what shall be done with a request. Pure and synchronous.
 
+use crate::Entropy;
 use crate::b2bua::plan::CallPlan;
 use crate::net::Network;
 use crate::sip::Message;
@@ -21,8 +22,9 @@ pub trait PolicyEngine: Send + Sync {
     /// Realms and listeners.
     fn network(&self) -> &Arc<Network>;
 
-    /// What shall be done with a request that begins a call.
-    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan;
+    /// What shall be done with a request that begins a call; `entropy` chooses among targets that
+    /// share calls by weight.
+    fn plan(&self, request: &RequestFacts<'_>, entropy: &mut Entropy) -> CallPlan;
 }
 
 /// What header rules may look at besides the message they change.

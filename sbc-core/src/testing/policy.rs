@@ -1,5 +1,6 @@
 //! A policy that is a table: the user of the Request-URI says where the call goes.
 
+use crate::Entropy;
 use crate::b2bua::plan::{
     AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
 };
@@ -261,7 +262,7 @@ impl PolicyEngine for Fixed {
         &self.network
     }
 
-    fn plan(&self, request: &RequestFacts<'_>) -> CallPlan {
+    fn plan(&self, request: &RequestFacts<'_>, _entropy: &mut Entropy) -> CallPlan {
         let uri = Uri::parse(request.message.request_uri());
         let user = uri.ok().and_then(|uri| uri.user).unwrap_or_default();
         let way = self.ways.get(&user).or(self.anybody.as_ref());
