@@ -341,6 +341,21 @@ mod tests {
         (desk, notes)
     }
 
+    #[test]
+    fn payloads_and_their_types_are_taken_up_to_the_limit() {
+        let codecs = (0..=u8::MAX).map(|kind| (kind, RecordCodec::Pcmu));
+        let tap = Tap::new(codecs.collect());
+        assert_eq!(tap.codecs.len(), limits::PAYLOAD_TYPES);
+        let taken = |len| {
+            let mut packet = crate::rtp::packet::write(false, 0, 1, 2, 3).to_vec();
+            packet.resize(packet.len() + len, 0);
+            let header = Header::parse(&packet).unwrap();
+            tap.note(Instant::default(), &header, &packet).is_some()
+        };
+        assert!(taken(RECORD_PAYLOAD_BYTES));
+        assert!(!taken(RECORD_PAYLOAD_BYTES + 1));
+    }
+
     fn packet(file: u64) -> Note {
         let heard = Heard {
             at: Instant::default(),

@@ -8,6 +8,7 @@ mod chaos;
 mod forking;
 mod in_dialog;
 mod late_offer;
+mod limits;
 mod lost;
 mod media;
 mod recorder;

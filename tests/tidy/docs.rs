@@ -88,7 +88,7 @@ pub(crate) fn table(page: &str) -> Vec<(usize, Vec<&str>)> {
 }
 
 /// Names of all test functions, and the files that hold them.
-fn tests() -> BTreeMap<&'static str, Vec<&'static str>> {
+pub(crate) fn tests() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut tests: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for file in rust() {
         for at in words(&file.code, "test").filter(|&at| is_attribute(&file.code, at)) {

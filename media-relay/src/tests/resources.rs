@@ -44,6 +44,19 @@ fn a_range_runs_out_and_comes_back_after_the_quarantine() {
 }
 
 #[test]
+fn a_session_has_so_many_ports_and_no_more() {
+    let bench = bench(23_700);
+    let range = small(&bench, 80);
+    let most = crate::limits::SESSION_PORTS;
+    for _ in 0..most {
+        bench.relay.reserve(SessionId(1), &range).unwrap();
+    }
+    let none = bench.relay.reserve(SessionId(1), &range);
+    assert_eq!(none, Err(MediaError::NoPorts));
+    assert!(bench.relay.reserve(SessionId(2), &range).is_ok());
+}
+
+#[test]
 fn a_released_port_closes_alone_and_its_relays_end() {
     let bench = bench(23_100);
     let call = bench.call(1);

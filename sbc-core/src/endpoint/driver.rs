@@ -301,3 +301,18 @@ impl Drop for Driver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_takes_so_many_messages_and_no_more() {
+        let (sender, _receiver) = mailbox();
+        let taken = std::iter::repeat_with(|| sender.try_send(Input::Timeout));
+        assert_eq!(
+            taken.take_while(Result::is_ok).count(),
+            limits::CALL_MAILBOX
+        );
+    }
+}

@@ -148,3 +148,28 @@ impl Outbox {
         self.items.iter().filter_map(|item| item.owner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ConnectionId, Transport};
+    use super::*;
+    use crate::net::ListenerId;
+
+    #[test]
+    fn a_connection_remembers_a_bounded_number_of_owners() {
+        let flow = Flow {
+            listener: ListenerId(0),
+            transport: Transport::Tcp,
+            remote: std::net::SocketAddr::from(([192, 0, 2, 1], 5060)),
+            connection: Some(ConnectionId(1)),
+        };
+        let mut served = Served::default();
+        for owner in 0..=limits::CONNECTION_OWNERS as u64 {
+            let bytes = Bytes::new();
+            let transmit = Transmit { flow, bytes };
+            served.note(&Outgoing { owner, transmit });
+        }
+        assert_eq!(served.0.len(), limits::CONNECTION_OWNERS);
+        assert_eq!(served.0.front(), Some(&(1, flow)), "the oldest goes");
+    }
+}

@@ -336,6 +336,17 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_does_not_read_holds_a_bounded_number_of_messages() {
+        let pool = pool(Bounds::default());
+        let _lease = opened(pool.send(message(peer(1, 5060), None, 1)));
+        let queued = || matches!(pool.send(message(peer(1, 5060), None, 1)), Sent::Queued);
+        let taken = 1 + std::iter::repeat_with(queued)
+            .take_while(|taken| *taken)
+            .count();
+        assert_eq!(taken, limits::CONNECTION_QUEUE);
+    }
+
+    #[test]
     fn shares_are_counted_by_source_and_given_back() {
         let pool = pool(Bounds {
             per_source: 2,

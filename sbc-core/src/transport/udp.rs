@@ -171,3 +171,53 @@ fn deliver(bytes: &[u8], remote: SocketAddr, listener: ListenerId, sink: &Sink) 
     };
     sink.deliver(Incoming { flow, message });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::counts::Counters;
+    use super::super::{Transmit, TransportEvents};
+    use super::*;
+
+    /// Counts what could not be sent.
+    #[derive(Default)]
+    struct Unsent(AtomicUsize);
+
+    impl TransportEvents for Unsent {
+        fn on_message(&self, _: Incoming) {}
+
+        fn on_send_failed(&self, _: u64, _: Flow) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn on_connection_lost(&self, _: u64, _: Flow) {}
+
+        fn on_closed(&self, _: super::super::ConnectionId) {}
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_takes_nothing_holds_a_bounded_number_of_datagrams() {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let remote = socket.local_addr().unwrap();
+        let (sender, _backlog) = sender(&Arc::new(socket));
+        // As if one were being written.
+        sender.waiting.store(1, Ordering::Release);
+        let unsent = Arc::new(Unsent::default());
+        let sink = Sink {
+            events: Arc::<Unsent>::clone(&unsent),
+            counters: Arc::new(Counters::default()),
+        };
+        let flow = Flow {
+            listener: ListenerId(0),
+            transport: Transport::Udp,
+            remote,
+            connection: None,
+        };
+        for n in 0..=limits::SOCKET_QUEUE {
+            assert_eq!(unsent.0.load(Ordering::Relaxed), 0, "datagram {n}");
+            let bytes = Bytes::from_static(b"x");
+            let transmit = Transmit { flow, bytes };
+            sender.send(Outgoing { owner: 1, transmit }, &sink);
+        }
+        assert_eq!(unsent.0.load(Ordering::Relaxed), 1);
+    }
+}

@@ -133,3 +133,44 @@ fn bounded<T>(list: &mut Vec<T>, item: T, limit: usize) {
         list.push(item);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::read;
+
+    #[test]
+    fn what_is_remembered_of_a_recording_is_bounded_at_the_limit() {
+        let mut intake = Intake::default();
+        let count = limits::PARTICIPANTS.max(limits::STREAM_IDS) + 1;
+        for n in 0..count {
+            let document = format!(
+                "<recording><session session_id='s{n}'/><participant participant_id='p{n}'>\
+                 <nameID aor='sip:a@example.com'/></participant>\
+                 <stream stream_id='x{n}'><label>{n}</label></stream>\
+                 <participantstreamassoc participant_id='p{n}'><send>x{n}</send>\
+                 </participantstreamassoc></recording>"
+            );
+            intake.add(read(document.as_bytes()).unwrap());
+            let kept = (n + 1).min(limits::PARTICIPANTS);
+            assert_eq!(intake.participants.len(), kept);
+            assert_eq!(intake.sessions.len(), kept);
+            assert_eq!(intake.streams.len(), (n + 1).min(limits::STREAM_IDS));
+            assert_eq!(intake.speakers.len(), (n + 1).min(limits::STREAM_IDS));
+        }
+    }
+
+    #[test]
+    fn text_from_the_wire_is_quoted_up_to_the_limit() {
+        let quoted = |count| crate::quoted(&"\u{e9}\r".repeat(count / 2));
+        assert_eq!(
+            quoted(limits::QUOTED_CHARS).chars().count(),
+            limits::QUOTED_CHARS
+        );
+        assert_eq!(
+            quoted(2 * limits::QUOTED_CHARS).chars().count(),
+            limits::QUOTED_CHARS
+        );
+        assert!(!quoted(2).contains('\r'));
+    }
+}

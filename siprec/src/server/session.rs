@@ -438,3 +438,41 @@ fn cannot_be_written(dir: &Path, error: &io::Error) -> Refusal {
 fn media(cx: &mut AppCx<'_>, command: MediaCmd) {
     cx.out.push_back(AppCommand::Media(command));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sbc_core::ports::{Latch, PortId};
+    use std::net::SocketAddr;
+
+    #[test]
+    fn gaps_of_a_stream_are_noted_up_to_the_limit() {
+        let at = SocketAddr::from(([192, 0, 2, 1], 4000));
+        let mut track = Track {
+            port: MediaPort {
+                id: PortId(1),
+                rtp: at,
+                rtcp: at,
+            },
+            peer: Peer {
+                rtp: at,
+                rtcp: at,
+                latch: Latch::Once,
+                send: false,
+                receive: true,
+            },
+            codecs: Vec::new(),
+            fixed: Vec::new(),
+            started: UnixMillis(0),
+            label: None,
+            names: Vec::new(),
+            gaps: Vec::new(),
+            error: None,
+        };
+        for n in 1..=limits::GAPS + 1 {
+            track.open_gap(UnixMillis(n as u64));
+            track.close_gap(UnixMillis(n as u64));
+            assert_eq!(track.gaps.len(), n.min(limits::GAPS));
+        }
+    }
+}

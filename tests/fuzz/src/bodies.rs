@@ -95,16 +95,18 @@ fn hosts(text: &str) -> Hosts {
     let mut hosts = Hosts::default();
     for line in text.lines() {
         let lower = line.to_ascii_lowercase();
-        let words: Vec<&str> = lower.split_ascii_whitespace().collect();
         // An attribute's name has no case; the letter of a line has.
-        let at = match line.get(..2) {
-            Some("o=") if words[0] != "o=" => 5,
-            Some("c=") if words[0] != "c=" => 2,
-            Some("a=") if lower.starts_with("a=rtcp:") => 3,
-            Some("a=") if lower.starts_with("a=candidate:") => 4,
+        let (text, at) = match line.get(..2) {
+            Some("o=") => (&lower[2..], 5),
+            Some("c=") => (&lower[2..], 2),
+            Some("a=") => match lower[2..].split_once(':') {
+                Some((name, value)) if name.trim() == "rtcp" => (value, 3),
+                Some((name, value)) if name.trim() == "candidate" => (value, 4),
+                _ => continue,
+            },
             _ => continue,
         };
-        if let Some(word) = words.get(at) {
+        if let Some(word) = text.split_ascii_whitespace().nth(at) {
             let host = word.split('/').next().unwrap_or_default();
             match host.parse::<IpAddr>() {
                 Ok(address) if address != OURS && !address.is_unspecified() => {

@@ -52,7 +52,8 @@ fn replies_alike(message: &Message) {
 
 fn edits_alike(mut message: Message) {
     let value = message.header(&HeaderName::Subject).unwrap_or_default();
-    let value = value.to_owned();
+    // An escaped NUL may come in, in a quoted string, but not go out by our hand.
+    let value = value.replace('\0', " ");
     let mut push = |name: &str, front: bool| {
         let name = HeaderName::parse(name);
         let done = if front {

@@ -290,6 +290,10 @@ fn a_limit_is_kept_and_the_last_that_fits_is_taken() {
         parse(first.as_bytes()).map(drop),
         over("bytes of the first line")
     );
+    let head = "OPTIONS sip:a@h SIP/2.0\r\n\r\n";
+    let mut largest = head.as_bytes().to_vec();
+    largest.resize(limits::DATAGRAM_BYTES, b'a');
+    assert_eq!(parse(&largest).map(drop), Ok(()));
     let datagram = vec![b'a'; limits::DATAGRAM_BYTES + 1];
     assert_eq!(parse(&datagram).map(drop), over("bytes of a datagram"));
 }

@@ -1,0 +1,59 @@
+//! The bounds of a call, one past each.
+
+use crate::recorder::plan;
+use crate::world::{INSIDE, World, border, secs, to_bob};
+use sbc_core::limits;
+use sbc_core::testing::{Answering, End, Placed, Say};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn call() -> Placed {
+    Placed::to("bob", INSIDE).hanging_up_after(secs(20))
+}
+
+#[test]
+fn a_call_has_so_many_recorders_and_no_more() {
+    let addresses: Vec<String> = (0..=limits::RECORDERS)
+        .map(|n| format!("10.9.0.{}", 50 + n))
+        .collect();
+    let mut route = to_bob();
+    for address in &addresses {
+        let uri = format!("sip:rec@{address}");
+        route = route.recorded_by(Arc::new(plan(&[&uri], secs(2))));
+    }
+    let policy = border().realm("recording", "10.9.0.1").otherwise(route);
+    let mut world = World::with(1, policy);
+    let recorders: Vec<_> = addresses
+        .iter()
+        .map(|address| world.sim.add_phone(address, address))
+        .collect();
+    for recorder in &recorders {
+        let taking = Answering::with(&[(50, Say::with_sdp(200))]);
+        world.sim.phone_mut(*recorder).answer_with(taking);
+    }
+    let world = world.run(call());
+    let asked = |node: &&_| !world.sim.phone(**node).calls().is_empty();
+    assert_eq!(recorders.iter().filter(asked).count(), limits::RECORDERS);
+    assert_eq!(world.alices().ended(), Some(End::HungUp));
+}
+
+#[test]
+fn early_dialogs_beyond_the_limit_are_not_shown_to_the_caller() {
+    let mut said = vec![(20, Say::with_sdp(183))];
+    for fork in 1..=limits::EARLY_DIALOGS {
+        said.push((20, Say::with_sdp(183).by_fork(fork)));
+    }
+    said.push((1000, Say::with_sdp(200)));
+    let world = World::new(1)
+        .bob_answers(Answering::with(&said))
+        .run(call());
+    let shown: BTreeSet<_> = world
+        .alices()
+        .messages()
+        .iter()
+        .filter(|heard| heard.what == "183 INVITE")
+        .map(|heard| heard.message.to_tag().map(str::to_owned))
+        .collect();
+    assert_eq!(shown.len(), limits::EARLY_DIALOGS);
+    assert_eq!(world.alices().ended(), Some(End::HungUp));
+}
