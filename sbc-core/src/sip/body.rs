@@ -234,8 +234,7 @@ fn part_headers(raw: &Bytes) -> (String, Option<String>, Bytes) {
         if end == at {
             return (content_type, disposition, raw.slice(next..));
         }
-        let named = lines::split(&raw[at..end]).filter(|(name, _)| text::is_token(name));
-        let Some((name, value)) = named else {
+        let Some((name, value)) = lines::split(&raw[at..end]) else {
             if at == 0 {
                 // No headers and no empty line either: all of it is content.
                 return (content_type, disposition, raw.clone());

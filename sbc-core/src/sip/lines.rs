@@ -2,7 +2,7 @@
 //! for datagrams, streams and the parts of a multipart body, so that no two readers disagree on
 //! where a header begins.
 
-use super::text::{is_blank, trim_bytes};
+use super::text::{is_blank, token_len};
 use memchr::memchr3;
 
 /// One line and its continuation lines.
@@ -61,11 +61,20 @@ pub(super) fn logical(buf: &[u8], at: usize, limit: usize) -> Option<Line> {
     Some(line)
 }
 
-/// Splits a line at its colon: name and value, blanks trimmed.
+/// Name and value of a header line: a token, blanks perhaps, a colon, and the rest without blanks
+/// at its ends.
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr::memchr(b':', line)?;
-    let value = trim_fold(&line[colon + 1..]);
-    Some((trim_bytes(&line[..colon]), value))
+    let (name, rest) = line.split_at(token_len(line));
+    let mut rest = rest;
+    while let [first, more @ ..] = rest
+        && is_blank(*first)
+    {
+        rest = more;
+    }
+    match rest {
+        [b':', value @ ..] if !name.is_empty() => Some((name, trim_fold(value))),
+        _ => None,
+    }
 }
 
 fn trim_fold(mut value: &[u8]) -> &[u8] {

@@ -178,8 +178,10 @@ impl<'a> Reader<'a> {
         }
         self.bare_lf |= line.bare_lf;
         let raw: &'a [u8] = &self.base[..line.end];
-        let utf8 = std::str::from_utf8(raw).is_ok();
-        let mut whole = String::from_utf8_lossy(raw);
+        let (mut whole, utf8) = match std::str::from_utf8(raw) {
+            Ok(text) => (Cow::Borrowed(text), true),
+            Err(_) => (String::from_utf8_lossy(raw), false),
+        };
         if line.control {
             self.accuse(Defect::ControlCharacter);
             whole = Cow::Owned(text::one_line(&whole));
@@ -278,10 +280,7 @@ impl<'a> Reader<'a> {
 
     fn header(&mut self, at: usize, line: Line) {
         let base: &'a [u8] = self.base;
-        let named = lines::split(&base[at..line.end])
-            .filter(|(name, _)| base[at] == name.first().copied().unwrap_or(0))
-            .filter(|(name, _)| text::is_token(name));
-        let Some((name, value)) = named else {
+        let Some((name, value)) = lines::split(&base[at..line.end]) else {
             self.accuse(Defect::HeaderLine);
             return;
         };

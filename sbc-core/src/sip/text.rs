@@ -3,25 +3,44 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
-        let b = byte as u8;
-        table[byte] = b.is_ascii_alphanumeric()
-            || matches!(
-                b,
-                b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-            );
-        byte += 1;
-    }
-    table
-};
+/// A set of bytes: asking it costs one load, whatever is in it.
+pub(super) type ByteSet = [bool; 256];
+
+/// The set of the bytes for which the expression is true.
+macro_rules! byte_set {
+    (|$byte:ident| $legal:expr) => {{
+        let mut set = [false; 256];
+        let mut $byte = u8::MAX;
+        loop {
+            set[$byte as usize] = $legal;
+            if $byte == 0 {
+                break set;
+            }
+            $byte -= 1;
+        }
+    }};
+}
+pub(super) use byte_set;
+
+const TOKEN: ByteSet = byte_set!(|b| b.is_ascii_alphanumeric()
+    || matches!(
+        b,
+        b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+    ));
+
+/// What no parameter's word holds.
+const FOREIGN: ByteSet =
+    byte_set!(|b| b <= b' ' || matches!(b, b'"' | b',' | b';' | b'<' | b'>' | 0x7f));
 
 /// Whether `text` is a token: not empty and of token characters only.
 pub(super) fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(|b| TOKEN[usize::from(*b)])
+    !text.is_empty() && token_len(text) == text.len()
+}
+
+/// How many token characters stand at the start.
+pub(super) fn token_len(text: &[u8]) -> usize {
+    let end = text.iter().position(|b| !TOKEN[usize::from(*b)]);
+    end.unwrap_or(text.len())
 }
 
 /// The blanks that may stand in an unfolded value.
@@ -225,8 +244,7 @@ pub(super) fn is_param_value(value: &str) -> bool {
     if bytes.first() == Some(&b'"') {
         return quoted_end(bytes, 0) == Some(bytes.len());
     }
-    let foreign = |b: &u8| *b <= b' ' || matches!(b, b'"' | b',' | b';' | b'<' | b'>' | 0x7f);
-    !bytes.iter().any(foreign)
+    !bytes.iter().any(|b| FOREIGN[usize::from(*b)])
 }
 
 /// The parameters with `name` set to `value`, at the place where it was or at the end;

@@ -1,6 +1,6 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
 
-use super::text;
+use super::text::{self, ByteSet, byte_set};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -196,7 +196,7 @@ impl<'a> UriParts<'a> {
         if rest.is_empty() {
             return Err(UriError("nothing behind the scheme"));
         }
-        if rest.bytes().any(is_foreign) {
+        if rest.bytes().any(|b| FOREIGN[usize::from(b)]) {
             return Err(UriError(
                 "a blank, control character, quote or angle bracket",
             ));
@@ -294,15 +294,10 @@ pub(super) fn scan_host(text: &str) -> Result<Option<IpAddr>, UriError> {
     if text.is_empty() {
         return Err(UriError("no host"));
     }
-    let mut digits = true;
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' | b'.' => {}
-            b'-' | b'_' | b'a'..=b'z' | b'A'..=b'Z' => digits = false,
-            _ => return Err(UriError("a character that no host name has")),
-        }
+    if !text.bytes().all(|b| HOST[usize::from(b)]) {
+        return Err(UriError("a character that no host name has"));
     }
-    if digits {
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         // §25.1: the last label of a name starts with a letter, so this can only be an address.
         return text
             .parse::<Ipv4Addr>()
@@ -313,9 +308,10 @@ pub(super) fn scan_host(text: &str) -> Result<Option<IpAddr>, UriError> {
 }
 
 /// What no URI holds.
-const fn is_foreign(byte: u8) -> bool {
-    byte <= b' ' || matches!(byte, b'"' | b'<' | b'>' | 0x7f)
-}
+const FOREIGN: ByteSet = byte_set!(|b| b <= b' ' || matches!(b, b'"' | b'<' | b'>' | 0x7f));
+
+/// What host names hold; `_` is liberal.
+const HOST: ByteSet = byte_set!(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
 
 fn check_escapes(text: &str) -> Result<(), UriError> {
     let bytes = text.as_bytes();
