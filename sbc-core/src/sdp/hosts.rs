@@ -19,8 +19,8 @@ impl SenderHosts {
         let mut hosts = Self::default();
         for line in sdp.all_lines() {
             match line.as_bytes()[0] {
-                // o=<username> <id> <version> IN IP4 <host>
-                b'o' => hosts.add(line.split_ascii_whitespace().nth(5)),
+                // o=<username> <id> <version> IN IP4 <host>; some write user names with blanks.
+                b'o' => hosts.add(line.split_ascii_whitespace().skip(5).last()),
                 b'c' => hosts.add(connection_host(&line[2..])),
                 b'a' => hosts.add_attribute(line),
                 _ => {}

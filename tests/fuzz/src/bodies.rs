@@ -72,13 +72,15 @@ fn crosses_without_its_hosts(sdp: &Sdp, choice: u8) {
     let senders = hosts(&String::from_utf8_lossy(&sdp.to_bytes()));
     for line in text.lines() {
         for word in line.split(|c: char| !(c.is_ascii_alphanumeric() || ".:-_".contains(c))) {
-            let name = word.trim_matches('.').to_ascii_lowercase();
-            let address = name.parse::<IpAddr>().ok();
-            let survived = match address {
-                Some(address) => senders.addresses.contains(&address),
-                None => senders.names.contains(&name),
-            };
-            assert!(!survived, "{word} survived in {line:?}");
+            // An IPv6 address is a word with colons; a name or an IPv4 address is between two.
+            for word in word.split(':').chain([word]) {
+                let name = word.trim_matches('.').to_ascii_lowercase();
+                let survived = match name.parse::<IpAddr>() {
+                    Ok(address) => senders.addresses.contains(&address),
+                    Err(_) => senders.names.contains(&name),
+                };
+                assert!(!survived, "{word} survived in {line:?}");
+            }
         }
     }
 }
@@ -97,7 +99,8 @@ fn hosts(text: &str) -> Hosts {
         let lower = line.to_ascii_lowercase();
         // An attribute's name has no case; the letter of a line has.
         let (text, at) = match line.get(..2) {
-            Some("o=") => (&lower[2..], 5),
+            // The user name may have blanks, or be none; the address is the last.
+            Some("o=") => (&lower[..], lower.split_ascii_whitespace().count() - 1),
             Some("c=") => (&lower[2..], 2),
             Some("a=") => match lower[2..].split_once(':') {
                 Some((name, value)) if name.trim() == "rtcp" => (value, 3),
