@@ -105,6 +105,10 @@ fn rtp_goes_to_sipp_and_back_and_is_counted() {
     call.established(&ok);
     caller.send(&mut call, "ACK", "", "");
     assert_eq!(rtp.echo(ok.media(), 100), 100);
+    // A packet arrives before its sender has counted it.
+    border.until("the last packet is counted", |border| {
+        border.metric("sbc_rtp_relayed_packets_total") >= 200.0
+    });
     let calls = border.api("/v1/calls");
     let row = &calls["calls"][0];
     assert_eq!(row["state"], "answered", "{calls}");
