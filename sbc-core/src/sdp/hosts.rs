@@ -20,7 +20,7 @@ impl SenderHosts {
         for line in sdp.all_lines() {
             match line.as_bytes()[0] {
                 // o=<username> <id> <version> IN IP4 <host>; some write user names with blanks.
-                b'o' => hosts.add(line.split_ascii_whitespace().skip(5).last()),
+                b'o' => hosts.add(line.split_ascii_whitespace().skip(1).last()),
                 b'c' => hosts.add(connection_host(&line[2..])),
                 b'a' => hosts.add_attribute(line),
                 _ => {}
