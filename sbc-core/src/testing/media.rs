@@ -173,6 +173,10 @@ impl Inner {
             }
             MediaCmd::Peer(port, peer) => {
                 session.peers.insert(*port, *peer);
+                // `c=0.0.0.0` and port 0 say that nothing is wanted (RFC 3264 §8.4, §5.1).
+                if peer.send && (peer.rtp.ip().is_unspecified() || peer.rtp.port() == 0) {
+                    self.faults.push(format!("{command:?} sends to nowhere"));
+                }
             }
             MediaCmd::Record(..) => {}
         }

@@ -22,7 +22,7 @@ mod sim;
 mod wires;
 
 pub use media::FakeMedia;
-pub use phone::{Answering, End, Heard, Phone, PhoneCall, Placed, Say};
+pub use phone::{Act, Answering, End, Heard, Phone, PhoneCall, Placed, Renewal, Say, Spelling};
 pub use policy::{Fixed, Route, SIP_PORT};
 pub use reached::Reached;
 pub use sbc::Sbc;

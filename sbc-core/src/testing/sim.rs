@@ -1,6 +1,6 @@
 //! The simulation: nodes, one clock, one queue of what is to happen.
 
-use super::phone::{Phone, Placed};
+use super::phone::{Act, Phone, Placed};
 use super::policy::Fixed;
 use super::reached::Reached;
 use super::sbc::{Sbc, Wishes};
@@ -216,9 +216,18 @@ impl Sim {
 
     /// A phone sends a request in a call that is up; INVITE and UPDATE with an offer. Nothing is
     /// sent where the call is not up, or where an offer is open.
-    pub fn request(&mut self, phone: NodeId, call: usize, method: &str) {
+    pub fn request(&mut self, phone: NodeId, call: usize, method: &'static str) {
         let now = self.now;
         let posts = self.phone_mut(phone).request(now, call, method);
+        self.post(phone, posts);
+        self.touched(phone);
+    }
+
+    /// A phone acts in a call that is up, now. Nothing is sent where the call is not up, or where
+    /// an offer is open.
+    pub fn act(&mut self, phone: NodeId, call: usize, act: Act) {
+        let now = self.now;
+        let posts = self.phone_mut(phone).act_now(now, call, act);
         self.post(phone, posts);
         self.touched(phone);
     }

@@ -1,10 +1,12 @@
 //! A call as a phone sees it.
 
-use super::plan::{Answering, Placed};
+use super::plan::{Act, Answering, Placed, Renewal};
+use super::session::Session;
 use crate::sip::Message;
 use crate::testing::wires::{Way, summary_of};
 use crate::transport::Transport;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// How a call ended for a phone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +39,12 @@ pub(super) enum Step {
     Say(usize),
     HangUp(usize),
     Cancel,
+    /// In this dialog, number so and so of what it does by plan.
+    Act(usize, usize),
+    /// In this dialog an offer that met 491, and how often it was made with this time.
+    Again(usize, Act, u8),
+    /// It has thought about an offer of the peer's.
+    Renew(u64),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +64,13 @@ pub(super) struct Peer {
     pub(super) address: SocketAddr,
 }
 
+impl Peer {
+    /// The peer has another Contact.
+    pub(super) fn follow(&mut self, peer: Self) {
+        *self = peer;
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Dialog {
     pub(super) local_tag: String,
@@ -64,8 +79,7 @@ pub(super) struct Dialog {
     pub(super) cseq: u32,
     heard_cseq: u32,
     pub(super) state: State,
-    /// The SDP of ours in this dialog.
-    pub(super) sdp: Option<String>,
+    pub(super) session: Session,
 }
 
 impl Dialog {
@@ -74,6 +88,7 @@ impl Dialog {
         remote_tag: Option<String>,
         peer: Peer,
         cseq: u32,
+        session: Session,
     ) -> Self {
         Self {
             local_tag,
@@ -82,7 +97,7 @@ impl Dialog {
             cseq,
             heard_cseq: 0,
             state: State::Early,
-            sdp: None,
+            session,
         }
     }
 
@@ -180,12 +195,27 @@ impl PhoneCall {
         &self.call_id
     }
 
-    /// What it said of its media first: the SDP of the dialog that was answered, or is the first.
+    /// What it said of its media last: the SDP of the dialog that was answered, or is the first.
     #[must_use]
     pub fn said_sdp(&self) -> Option<&str> {
         let up = self.dialogs.iter().find(|d| d.state == State::Up);
         let dialog = up.or_else(|| self.dialogs.first())?;
-        dialog.sdp.as_deref()
+        dialog.session.said.as_deref()
+    }
+
+    /// What it does once the call is up.
+    pub(super) fn acts(&self) -> &[(Duration, Act)] {
+        match &self.side {
+            Side::Caller { plan, .. } => &plan.acts,
+            Side::Callee { plan, .. } => &plan.acts,
+        }
+    }
+
+    pub(super) fn renewal(&self) -> Renewal {
+        match &self.side {
+            Side::Caller { plan, .. } => plan.renewal,
+            Side::Callee { plan, .. } => plan.renewal,
+        }
     }
 
     /// How it ended; nothing while it goes on.

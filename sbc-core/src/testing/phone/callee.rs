@@ -1,7 +1,7 @@
 //! A phone that is called.
 
 use super::call::{Dialog, End, Peer, PhoneCall, Side, State, Step};
-use super::repeat::{Client, Unacked};
+use super::repeat::Unacked;
 use super::text;
 use super::{Phone, Post, Say, Way, peer_of, sdp_of};
 use crate::sip::{Message, Method, Uri};
@@ -83,8 +83,9 @@ impl Phone {
             200..300 => {
                 self.remember(&invite, &post);
                 self.calls[call].dialogs[dialog].state = State::Unacked;
-                self.unacked
-                    .push(Unacked::new(now, call, dialog, post.clone()));
+                let mut unacked = Unacked::new(now, (call, dialog), &invite, post.clone());
+                unacked.offers = invite.sdp().is_none();
+                self.unacked.push(unacked);
                 self.end_other_forks(call);
             }
             status => {
@@ -99,42 +100,7 @@ impl Phone {
         out.push(post);
     }
 
-    /// A re-INVITE or UPDATE: taken, unless one of the phone's own is under way (RFC 3261 §14.2).
-    pub(super) fn on_new_offer(
-        &mut self,
-        now: Instant,
-        way: &Way,
-        request: &Message,
-        (call, dialog): (usize, usize),
-        out: &mut Vec<Post>,
-    ) {
-        let open = |client: &Client| {
-            (client.call, client.dialog) == (call, dialog) && client.offers && !client.done
-        };
-        let waits = self
-            .unacked
-            .iter()
-            .any(|u| (u.call, u.dialog) == (call, dialog));
-        if waits || self.clients.iter().any(open) {
-            return self.reply(way, request, 491, out);
-        }
-        let body = match sdp_of(request) {
-            Some(offer) => Some(self.new_answer(&offer)),
-            None if request.method() == Some(&Method::Invite) => Some(self.new_offer()),
-            None => None,
-        };
-        let lines = [self.contact(way.transport)];
-        let bytes = text::response(request, 200, None, &lines, body.as_deref());
-        let post = self.back(way, bytes);
-        self.remember(request, &post);
-        if request.method() == Some(&Method::Invite) {
-            self.unacked
-                .push(Unacked::new(now, call, dialog, post.clone()));
-        }
-        out.push(post);
-    }
-
-    fn remember(&mut self, invite: &Message, post: &Post) {
+    pub(super) fn remember(&mut self, invite: &Message, post: &Post) {
         if let (Some(branch), Some(method)) = (invite.branch(), invite.method())
             && let Some(server) = self.servers.iter_mut().find(|s| s.is_of(branch, method))
         {
@@ -157,25 +123,24 @@ impl Phone {
         while self.calls[call].dialogs.len() <= fork {
             let tag = self.entropy.token(10);
             let remote = invite.from_tag().map(ToOwned::to_owned);
-            let dialog = Dialog::new(tag, remote, peer.clone(), 0);
+            let session = self.new_session();
+            let dialog = Dialog::new(tag, remote, peer.clone(), 0, session);
             self.calls[call].dialogs.push(dialog);
+            if let Some(sdp) = sdp_of(invite) {
+                let last = self.calls[call].dialogs.len() - 1;
+                self.hear_sdp((call, last), &sdp, invite);
+            }
         }
         Some(fork)
     }
 
     fn description(&mut self, call: usize, dialog: usize, invite: &Message) -> String {
-        if let Some(sdp) = &self.calls[call].dialogs[dialog].sdp {
-            return sdp.clone();
+        let session = &mut self.calls[call].dialogs[dialog].session;
+        match (&session.said, sdp_of(invite)) {
+            (Some(said), _) => said.clone(),
+            (None, Some(offer)) => session.answer(&offer),
+            (None, None) => session.offer(),
         }
-        let sdp = match sdp_of(invite) {
-            Some(offer) => self.new_answer(&offer),
-            None => {
-                let (session, port) = (self.session_id(), self.port());
-                text::offer(&self.name, &self.ip.to_string(), session, port)
-            }
-        };
-        self.calls[call].dialogs[dialog].sdp = Some(sdp.clone());
-        sdp
     }
 
     pub(super) fn on_ack(&mut self, now: Instant, ack: &Message) {
@@ -191,8 +156,7 @@ impl Phone {
             return;
         };
         self.calls[call].hear(ack);
-        self.unacked
-            .retain(|u| (u.call, u.dialog) != (call, dialog));
+        self.take_ack((call, dialog), ack);
         if self.calls[call].dialogs[dialog].state != State::Unacked {
             return;
         }
@@ -203,6 +167,26 @@ impl Phone {
         let hang_up_after = plan.hang_up_after;
         if let Some(after) = hang_up_after {
             self.wake(now + after, call, Step::HangUp(dialog));
+        }
+        self.begin_acts(now, call, dialog);
+    }
+
+    /// The ACK of a 2xx; where that brought an offer, with the answer.
+    fn take_ack(&mut self, (call, dialog): (usize, usize), ack: &Message) {
+        let cseq = ack.cseq().map_or(0, |c| c.number);
+        let its = |u: &Unacked| (u.call, u.dialog, u.cseq) == (call, dialog, cseq);
+        let Some(index) = self.unacked.iter().position(its) else {
+            return;
+        };
+        if !self.unacked.swap_remove(index).offers {
+            return;
+        }
+        // Who hangs up before the answer acknowledges without one.
+        let Some(answer) = sdp_of(ack) else { return };
+        self.hear_sdp((call, dialog), &answer, ack);
+        let session = &self.calls[call].dialogs[dialog].session;
+        if let Some(why) = session.judge_answer(&answer) {
+            self.fault(why, ack);
         }
     }
 
@@ -218,11 +202,22 @@ impl Phone {
             Side::Caller { .. } => false,
         });
         let Some(call) = call else {
-            self.fault("a CANCEL of nothing", cancel);
-            return self.reply(way, cancel, 481, out);
+            let branch = cancel.branch();
+            let before = out.len();
+            if self.drop_offers(now, |_, _, of| of == branch, out) {
+                self.reply(now, way, cancel, 200, out);
+                // The 200 first.
+                return out[before..].rotate_right(1);
+            }
+            let known =
+                branch.is_some_and(|b| self.servers.iter().any(|s| s.is_of(b, &Method::Invite)));
+            if !known {
+                self.fault("a CANCEL of nothing", cancel);
+            }
+            return self.reply(now, way, cancel, if known { 200 } else { 481 }, out);
         };
         self.calls[call].hear(cancel);
-        self.reply(way, cancel, 200, out);
+        self.reply(now, way, cancel, 200, out);
         let Side::Callee { plan, .. } = &self.calls[call].side else {
             return;
         };

@@ -2,7 +2,8 @@
 
 use super::call::{Dialog, End, Peer, PhoneCall, Side, State, Step};
 use super::repeat::{Client, PATIENCE};
-use super::text::{self, Request};
+use super::session::Session;
+use super::text::{Body, Request};
 use super::{Phone, Placed, Post, header, peer_of, sdp_of};
 use crate::sip::{HeaderName, Message, Method};
 use crate::testing::SIP_PORT;
@@ -24,7 +25,8 @@ impl Phone {
         };
         let tag = self.entropy.token(10);
         let cseq = 1 + u32::try_from(self.entropy.below(900)).unwrap_or(0);
-        let mut dialog = Dialog::new(tag.clone(), None, peer.clone(), cseq);
+        let session = self.new_session();
+        let mut dialog = Dialog::new(tag.clone(), None, peer.clone(), cseq, session);
         let (from, to) = (
             format!("\"{name}\" <sip:{name}@{domain}>"),
             format!("<sip:{}@{}>", plan.to, plan.sbc),
@@ -35,9 +37,7 @@ impl Phone {
             "Supported: replaces, 100rel".to_owned(),
         ];
         lines.extend(plan.headers.iter().cloned());
-        if plan.offers {
-            dialog.sdp = Some(self.new_offer());
-        }
+        let body = plan.offers.then(|| Body::sdp(dialog.session.offer()));
         let branch = self.branch();
         let request = Request {
             method: "INVITE",
@@ -49,7 +49,7 @@ impl Phone {
             cseq,
             max_forwards: plan.max_forwards,
             lines,
-            body: dialog.sdp.clone(),
+            body,
         };
         let post = self.post_to(&peer, request.write());
         self.clients.push(Client::new(
@@ -76,13 +76,10 @@ impl Phone {
         (index, vec![post])
     }
 
-    pub(super) fn new_offer(&mut self) -> String {
-        let (session, port) = (self.session_id(), self.port());
-        text::offer(&self.name, &self.ip.to_string(), session, port)
-    }
-
-    pub(super) fn session_id(&mut self) -> u64 {
-        10_000_000_000 + self.entropy.below(10_000_000_000)
+    pub(super) fn new_session(&mut self) -> Session {
+        let id = 10_000_000_000 + self.entropy.below(10_000_000_000);
+        let port = self.port();
+        Session::new(&self.name, self.ip, id, port)
     }
 
     pub(super) fn on_response(&mut self, now: Instant, response: Message, out: &mut Vec<Post>) {
@@ -105,6 +102,12 @@ impl Phone {
             Method::Invite => self.on_invite_response(now, found, &response, out),
             _ if status.is_provisional() => {}
             _ => {
+                if self.clients[found].offers() && !self.clients[found].done {
+                    match status.is_success() {
+                        true => drop(self.take_answer(found, &response)),
+                        false => self.on_offer_refused(now, found, &response),
+                    }
+                }
                 self.clients[found].finish();
                 if method == Method::Bye {
                     self.calls[call].end(dialog, End::HungUp);
@@ -128,7 +131,7 @@ impl Phone {
                     return;
                 }
                 self.clients[found].rings();
-                let early = !self.clients[found].offers && status > 100;
+                let early = !self.clients[found].offers() && status > 100;
                 if let Some(tag) = response.to_tag().filter(|_| early) {
                     self.calls[call].dialogs[0].remote_tag = Some(tag.to_owned());
                     if let Some(peer) = peer_of(response) {
@@ -137,10 +140,11 @@ impl Phone {
                     self.compare_answer(call, response);
                 }
                 self.cancel_if_wanted(now, found, out);
+                self.cancel_renewal(now, found, out);
             }
-            200..300 if self.clients[found].offers => self.on_renewed(found, response, out),
+            200..300 if self.clients[found].offers() => self.on_renewed(found, response, out),
             200..300 => self.on_success(now, found, response, out),
-            _ => self.on_refusal(found, response, out),
+            _ => self.on_refusal(now, found, response, out),
         }
     }
 
@@ -164,12 +168,10 @@ impl Phone {
             Some(_) => {}
             None => answers.push((tag.to_owned(), sdp.clone())),
         }
-        let ours = self.calls[call].dialogs[0]
-            .sdp
-            .as_deref()
-            .map(text::streams);
-        if offered && ours != Some(text::streams(&sdp)) {
-            self.fault("an answer with another number of streams", response);
+        self.hear_sdp((call, 0), &sdp, response);
+        let wrong = self.calls[call].dialogs[0].session.judge_answer(&sdp);
+        if let (true, Some(why)) = (offered, wrong) {
+            self.fault(why, response);
         }
     }
 
@@ -187,44 +189,40 @@ impl Phone {
         let Some(peer) = peer_of(response) else {
             return self.fault("a 2xx without Contact", response);
         };
-        let offered = self.calls[call].dialogs[0].sdp.is_some();
+        let offered = self.calls[call].dialogs[0].session.said.is_some();
         let Some(sdp) = sdp_of(response) else {
             return self.fault("a 2xx without SDP", response);
         };
         self.calls[call].dialogs[0].remote_tag = Some(tag);
         self.calls[call].dialogs[0].peer = peer;
-        let body = (!offered).then(|| self.new_answer(&sdp));
-        if let Some(answer) = &body {
-            self.calls[call].dialogs[0].sdp = Some(answer.clone());
-        }
+        let session = &mut self.calls[call].dialogs[0].session;
+        let body = (!offered).then(|| Body::sdp(session.answer(&sdp)));
         let Side::Caller { plan, gave_up, .. } = &self.calls[call].side else {
             return;
         };
         let (acks, gave_up, hang_up_after) = (plan.acks, *gave_up, plan.hang_up_after);
         if acks {
             let cseq = response.cseq().map_or(0, |c| c.number);
-            let ack = self.in_dialog("ACK", call, 0, cseq, body).1;
+            let ack = self.in_dialog("ACK", (call, 0), cseq, body).1;
             self.clients[found].ack = Some(ack.clone());
             out.push(ack);
         }
         self.calls[call].confirm(0);
         if gave_up {
-            self.hang_up(now, call, 0, out);
-        } else if let Some(after) = hang_up_after {
+            return self.hang_up(now, call, 0, out);
+        }
+        if let Some(after) = hang_up_after {
             self.wake(now + after, call, Step::HangUp(0));
         }
+        self.begin_acts(now, call, 0);
     }
 
-    pub(super) fn new_answer(&mut self, offer: &str) -> String {
-        let (session, port) = (self.session_id(), self.port());
-        text::answer(&self.name, &self.ip.to_string(), session, port, offer)
-    }
-
-    fn on_refusal(&mut self, found: usize, response: &Message, out: &mut Vec<Post>) {
+    fn on_refusal(&mut self, now: Instant, found: usize, response: &Message, out: &mut Vec<Post>) {
         let call = self.clients[found].call;
         if self.clients[found].done {
             return out.extend(self.clients[found].ack.clone());
         }
+        self.on_offer_refused(now, found, response);
         self.clients[found].finish();
         let status = response.status().map_or(0, |s| s.code());
         let dialog = self.clients[found].dialog;
@@ -262,7 +260,7 @@ impl Phone {
         };
         *gave_up = true;
         let pending = self.clients.iter().position(|client| {
-            let first = client.method == Method::Invite && !client.offers;
+            let first = client.method == Method::Invite && !client.offers();
             client.call == call && first && !client.done
         });
         if let Some(found) = pending
@@ -289,7 +287,7 @@ impl Phone {
         else {
             return;
         };
-        if *cancelled || self.clients[found].offers {
+        if *cancelled || self.clients[found].offers() {
             return;
         }
         if plan.cancels_by_bye && !early {
@@ -333,54 +331,6 @@ impl Phone {
         out.push(post);
     }
 
-    /// Sends a request in a dialog that is up; INVITE and UPDATE with an offer.
-    pub(in crate::testing) fn request(
-        &mut self,
-        now: Instant,
-        call: usize,
-        method: &str,
-    ) -> Vec<Post> {
-        let up = |d: &Dialog| d.state == State::Up;
-        let Some(dialog) = self.calls[call].dialogs.iter().position(up) else {
-            return Vec::new();
-        };
-        let open = |c: &Client| (c.call, c.dialog) == (call, dialog) && c.offers && !c.done;
-        let unacked = self
-            .unacked
-            .iter()
-            .any(|u| (u.call, u.dialog) == (call, dialog));
-        let offers = matches!(method, "INVITE" | "UPDATE");
-        if offers && (unacked || self.clients.iter().any(open)) {
-            return Vec::new();
-        }
-        let body = offers.then(|| self.new_offer());
-        self.calls[call].dialogs[dialog].cseq += 1;
-        let cseq = self.calls[call].dialogs[dialog].cseq;
-        let (branch, post) = self.in_dialog(method, call, dialog, cseq, body);
-        let method = Method::parse(method);
-        let mut client = Client::new(now, &branch, method, (call, dialog), post.clone());
-        client.offers = offers;
-        self.clients.push(client);
-        vec![post]
-    }
-
-    /// The answer to a re-INVITE: its ACK.
-    fn on_renewed(&mut self, found: usize, response: &Message, out: &mut Vec<Post>) {
-        let (call, dialog) = (self.clients[found].call, self.clients[found].dialog);
-        if !self.clients[found].done {
-            self.clients[found].finish();
-            if let Some(peer) = peer_of(response) {
-                self.calls[call].dialogs[dialog].peer = peer;
-            }
-            if sdp_of(response).is_none() {
-                self.fault("an answer to a re-INVITE without SDP", response);
-            }
-            let cseq = response.cseq().map_or(0, |c| c.number);
-            self.clients[found].ack = Some(self.in_dialog("ACK", call, dialog, cseq, None).1);
-        }
-        out.extend(self.clients[found].ack.clone());
-    }
-
     /// Hangs up a dialog that is up, or whose 2xx nobody acknowledged.
     pub(super) fn hang_up(
         &mut self,
@@ -402,7 +352,7 @@ impl Phone {
     fn bye(&mut self, now: Instant, call: usize, dialog: usize, out: &mut Vec<Post>) {
         self.calls[call].dialogs[dialog].cseq += 1;
         let cseq = self.calls[call].dialogs[dialog].cseq;
-        let (branch, bye) = self.in_dialog("BYE", call, dialog, cseq, None);
+        let (branch, bye) = self.in_dialog("BYE", (call, dialog), cseq, None);
         self.clients.push(Client::new(
             now,
             &branch,
@@ -414,15 +364,18 @@ impl Phone {
     }
 
     /// A request in a dialog, with its branch.
-    fn in_dialog(
+    pub(super) fn in_dialog(
         &mut self,
         method: &str,
-        call: usize,
-        dialog: usize,
+        (call, dialog): (usize, usize),
         cseq: u32,
-        body: Option<String>,
+        body: Option<Body>,
     ) -> (String, Post) {
         let branch = self.branch();
+        let extra = match method {
+            "ACK" | "BYE" => Vec::new(),
+            _ => std::mem::take(&mut self.next_lines),
+        };
         let call = &self.calls[call];
         let dialog = &call.dialogs[dialog];
         let remote_tag = dialog.remote_tag.as_deref().unwrap_or_default();
@@ -451,7 +404,7 @@ impl Phone {
             call_id: &call.call_id,
             cseq,
             max_forwards: 70,
-            lines: contact.into_iter().collect(),
+            lines: contact.into_iter().chain(extra).collect(),
             body,
         };
         let post = self.post_to(&dialog.peer, request.write());

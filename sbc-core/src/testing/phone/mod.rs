@@ -27,11 +27,13 @@ mod call;
 mod callee;
 mod caller;
 mod plan;
+mod renew;
 mod repeat;
+mod session;
 mod text;
 
 pub use call::{End, Heard, PhoneCall};
-pub use plan::{Answering, Placed, Say};
+pub use plan::{Act, Answering, Placed, Renewal, Say, Spelling};
 
 use super::SIP_PORT;
 use super::wires::{Post, Way};
@@ -69,6 +71,11 @@ pub struct Phone {
     /// Responses to requests that were sent as raw text.
     replies: Vec<Message>,
     faults: Vec<String>,
+    /// Offers of peers that it thinks about.
+    offered: Vec<renew::Offered>,
+    last_offered: u64,
+    /// Header lines of the next request inside a call.
+    next_lines: Vec<String>,
     last_port: u16,
 }
 
@@ -87,6 +94,9 @@ impl Phone {
             wakes: Vec::new(),
             replies: Vec::new(),
             faults: Vec::new(),
+            offered: Vec::new(),
+            last_offered: 0,
+            next_lines: Vec::new(),
             last_port: 49_998,
         }
     }
@@ -103,6 +113,11 @@ impl Phone {
     /// How it takes calls to this user.
     pub fn answer_user_with(&mut self, user: &str, answering: Answering) {
         self.answering.insert(user.into(), answering);
+    }
+
+    /// The next request that it sends inside a call has this header line too.
+    pub fn saying_next(&mut self, line: &str) {
+        self.next_lines.push(line.into());
     }
 
     /// Its calls, in the order in which they began.
@@ -162,6 +177,11 @@ impl Phone {
                 Step::Say(number) => self.say(now, call, number, &mut out),
                 Step::HangUp(dialog) => self.hang_up(now, call, dialog, &mut out),
                 Step::Cancel => self.give_up(now, call, &mut out),
+                Step::Act(dialog, number) => self.on_act(now, (call, dialog), number, &mut out),
+                Step::Again(dialog, act, tries) => {
+                    self.on_again(now, (call, dialog), (act, tries), &mut out);
+                }
+                Step::Renew(number) => self.on_thought(now, number, &mut out),
             }
         }
         out
@@ -197,39 +217,57 @@ impl Phone {
 
     fn on_in_dialog(&mut self, now: Instant, way: &Way, request: &Message, out: &mut Vec<Post>) {
         let Some((call, dialog)) = self.dialog_of(request) else {
-            return self.reply(way, request, 481, out);
+            return self.reply(now, way, request, 481, out);
         };
         let cseq = request.cseq().map_or(0, |c| c.number);
         self.calls[call].hear(request);
+        if let Some(sdp) = sdp_of(request) {
+            self.hear_sdp((call, dialog), &sdp, request);
+        }
         if !self.calls[call].dialogs[dialog].grows(cseq) {
             // The network let a later one overtake it.
-            return self.reply(way, request, 500, out);
+            return self.reply(now, way, request, 500, out);
         }
         let over = self.calls[call].dialogs[dialog].is_over();
         match request.method() {
-            _ if over => self.reply(way, request, 481, out),
+            _ if over => self.reply(now, way, request, 481, out),
             Some(Method::Bye) => {
-                self.reply(way, request, 200, out);
+                self.reply(now, way, request, 200, out);
                 self.unacked
                     .retain(|u| (u.call, u.dialog) != (call, dialog));
+                self.drop_offers(now, |c, d, _| (c, d) == (call, dialog), out);
                 self.calls[call].on_bye(dialog);
             }
             Some(Method::Invite | Method::Update) => {
                 self.on_new_offer(now, way, request, (call, dialog), out);
             }
-            Some(Method::Options | Method::Info) => self.reply(way, request, 200, out),
-            _ => self.reply(way, request, 405, out),
+            Some(Method::Options | Method::Info) => self.reply(now, way, request, 200, out),
+            _ => self.reply(now, way, request, 405, out),
         }
     }
 
     /// Answers a request that needs no more than a status.
-    fn reply(&mut self, way: &Way, request: &Message, status: u16, out: &mut Vec<Post>) {
-        let bytes = text::response(request, status, Some("stranger"), &[], None);
+    fn reply(
+        &mut self,
+        now: Instant,
+        way: &Way,
+        request: &Message,
+        status: u16,
+        out: &mut Vec<Post>,
+    ) {
+        let mut lines = Vec::new();
+        if status == 500 {
+            lines.push(format!("Retry-After: {}", self.entropy.below(11)));
+        }
+        let bytes = text::response(request, status, Some("stranger"), &lines, None);
         let post = self.back(way, bytes);
         if let (Some(branch), Some(method)) = (request.branch(), request.method())
             && let Some(server) = self.servers.iter_mut().find(|s| s.is_of(branch, method))
         {
-            server.last = Some(post.clone());
+            match (method, status) {
+                (Method::Invite, 300..) => server.refuse(now, post.clone()),
+                _ => server.last = Some(post.clone()),
+            }
         }
         out.push(post);
     }

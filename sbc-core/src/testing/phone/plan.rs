@@ -26,6 +26,10 @@ pub struct Placed {
     pub max_forwards: u32,
     /// Further header lines, without line end.
     pub headers: Vec<String>,
+    /// What it does once the call is up, each after so long since the one before.
+    pub acts: Vec<(Duration, Act)>,
+    /// How it takes offers inside the call.
+    pub renewal: Renewal,
 }
 
 impl Placed {
@@ -43,6 +47,8 @@ impl Placed {
             acks: true,
             max_forwards: 70,
             headers: Vec::new(),
+            acts: Vec::new(),
+            renewal: Renewal::default(),
         }
     }
 
@@ -72,6 +78,142 @@ impl Placed {
     pub fn without_offer(mut self) -> Self {
         self.offers = false;
         self
+    }
+
+    /// Does this in the call, so long after what it did before.
+    #[must_use]
+    pub fn then(mut self, after: Duration, act: Act) -> Self {
+        self.acts.push((after, act));
+        self
+    }
+
+    /// Takes offers in the call like this.
+    #[must_use]
+    pub fn renewing(mut self, renewal: Renewal) -> Self {
+        self.renewal = renewal;
+        self
+    }
+}
+
+/// What a phone says of the direction of its media, and how it spells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spelling {
+    /// `a=sendrecv`.
+    SendRecv,
+    /// No attribute, which is the same (RFC 3264 §5.1).
+    Unsaid,
+    /// `a=sendrecv`, and another port than before.
+    Moved,
+    /// `a=sendonly`: the other side is on hold (RFC 3264 §8.4).
+    SendOnly,
+    /// `a=recvonly`.
+    RecvOnly,
+    /// `a=inactive`.
+    Inactive,
+    /// `a=sendonly` before the first `m=` line.
+    SendOnlyForAll,
+    /// `a=inactive` before the first `m=` line.
+    InactiveForAll,
+    /// `c=IN IP4 0.0.0.0`: hold as RFC 2543 had it (RFC 3264 §8.4).
+    NoAddress,
+    /// Port 0: the stream is switched off (RFC 3264 §8.2).
+    NoPort,
+}
+
+impl Spelling {
+    /// All that put the other side on hold.
+    pub const HOLDS: [Self; 6] = [
+        Self::SendOnly,
+        Self::Inactive,
+        Self::SendOnlyForAll,
+        Self::InactiveForAll,
+        Self::NoAddress,
+        Self::NoPort,
+    ];
+    /// All.
+    pub const ALL: [Self; 10] = [
+        Self::SendRecv,
+        Self::Unsaid,
+        Self::Moved,
+        Self::SendOnly,
+        Self::RecvOnly,
+        Self::Inactive,
+        Self::SendOnlyForAll,
+        Self::InactiveForAll,
+        Self::NoAddress,
+        Self::NoPort,
+    ];
+
+    /// Whether who says it sends.
+    #[must_use]
+    pub const fn sends(self) -> bool {
+        !matches!(
+            self,
+            Self::RecvOnly | Self::Inactive | Self::InactiveForAll | Self::NoPort
+        )
+    }
+
+    /// Whether who says it wants to receive.
+    #[must_use]
+    pub const fn receives(self) -> bool {
+        matches!(
+            self,
+            Self::SendRecv | Self::Unsaid | Self::Moved | Self::RecvOnly
+        )
+    }
+}
+
+/// What a phone does in a call that is up. Where another offer is open it waits for that; after a
+/// 491 it tries again, as RFC 3261 §14.1 says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// A re-INVITE with this offer.
+    Invite(Spelling),
+    /// An UPDATE with this offer.
+    Update(Spelling),
+    /// A re-INVITE without offer: the ACK brings the answer, and wants media both ways.
+    Ask,
+    /// A re-INVITE as [`Act::Invite`], and a CANCEL after it.
+    InviteAndCancel(Spelling),
+    /// An INFO with a body of its own type.
+    Info,
+    /// Any other request, without body.
+    Other(&'static str),
+}
+
+impl Act {
+    /// Whether it is a new offer, or asks for one.
+    #[must_use]
+    pub const fn renews(self) -> bool {
+        !matches!(self, Self::Info | Self::Other(_))
+    }
+
+    pub(super) const fn method(self) -> &'static str {
+        match self {
+            Self::Invite(_) | Self::InviteAndCancel(_) | Self::Ask => "INVITE",
+            Self::Update(_) => "UPDATE",
+            Self::Info => "INFO",
+            Self::Other(method) => method,
+        }
+    }
+}
+
+/// How a phone takes an offer inside a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Renewal {
+    /// It thinks for so long; says 100 to a re-INVITE where it does.
+    pub after: Duration,
+    /// 200 to take it, else the refusal.
+    pub status: u16,
+}
+
+impl Default for Renewal {
+    /// Takes it at once.
+    fn default() -> Self {
+        Self {
+            after: Duration::ZERO,
+            status: 200,
+        }
     }
 }
 
@@ -133,6 +275,10 @@ pub struct Answering {
     pub hang_up_after: Option<Duration>,
     /// Goes on with its steps after a CANCEL: its 200 was under way already.
     pub ignores_cancel: bool,
+    /// What it does once the call is up, each after so long since the one before.
+    pub acts: Vec<(Duration, Act)>,
+    /// How it takes offers inside the call.
+    pub renewal: Renewal,
 }
 
 impl Answering {
@@ -146,6 +292,8 @@ impl Answering {
                 .collect(),
             hang_up_after: None,
             ignores_cancel: false,
+            acts: Vec::new(),
+            renewal: Renewal::default(),
         }
     }
 
@@ -171,6 +319,20 @@ impl Answering {
     #[must_use]
     pub fn hanging_up_after(mut self, time: Duration) -> Self {
         self.hang_up_after = Some(time);
+        self
+    }
+
+    /// Does this in the call, so long after what it did before.
+    #[must_use]
+    pub fn then(mut self, after: Duration, act: Act) -> Self {
+        self.acts.push((after, act));
+        self
+    }
+
+    /// Takes offers in the call like this.
+    #[must_use]
+    pub fn renewing(mut self, renewal: Renewal) -> Self {
+        self.renewal = renewal;
         self
     }
 }

@@ -1,8 +1,8 @@
 //! What a phone sends again, and what it remembers in order to.
 
 use super::call::{End, Step};
-use super::{Phone, Post};
-use crate::sip::Method;
+use super::{Act, Phone, Post, Spelling};
+use crate::sip::{Message, Method};
 use crate::time::Instant;
 use crate::transport::Transport;
 use std::time::Duration;
@@ -53,8 +53,18 @@ pub(super) struct Client {
     pub(super) done: bool,
     /// The ACK of its final response.
     pub(super) ack: Option<Post>,
-    /// It brings an offer to a call that is up.
-    pub(super) offers: bool,
+    /// It brings an offer to a call that is up, or asks for one.
+    pub(super) renews: Option<Renews>,
+}
+
+/// An own offer inside a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Renews {
+    pub(super) act: Act,
+    /// How often it was made, this time included.
+    pub(super) tries: u8,
+    /// What the phone wanted before.
+    pub(super) before: (Spelling, u16),
 }
 
 impl Client {
@@ -81,8 +91,13 @@ impl Client {
             give_up_at: Some(now + PATIENCE),
             done: false,
             ack: None,
-            offers: false,
+            renews: None,
         }
+    }
+
+    /// Whether it brings an offer to a call that is up, or asks for one.
+    pub(super) const fn offers(&self) -> bool {
+        self.renews.is_some()
     }
 
     pub(super) fn post(&self) -> &Post {
@@ -166,16 +181,27 @@ impl Server {
 pub(super) struct Unacked {
     pub(super) call: usize,
     pub(super) dialog: usize,
+    pub(super) cseq: u32,
+    /// It brought an offer: the ACK brings the answer.
+    pub(super) offers: bool,
     post: Post,
     again: Again,
     until: Instant,
 }
 
 impl Unacked {
-    pub(super) fn new(now: Instant, call: usize, dialog: usize, post: Post) -> Self {
+    /// `post` is the 2xx to `invite`.
+    pub(super) fn new(
+        now: Instant,
+        (call, dialog): (usize, usize),
+        invite: &Message,
+        post: Post,
+    ) -> Self {
         Self {
             call,
             dialog,
+            cseq: invite.cseq().map_or(0, |c| c.number),
+            offers: false,
             post,
             again: Again::new(now, T2),
             until: now + PATIENCE,
@@ -193,7 +219,7 @@ impl Phone {
         for client in &mut self.clients {
             if client.give_up_at.is_some_and(|at| at <= now) {
                 client.finish();
-                if !client.offers {
+                if !client.offers() {
                     silent.push((client.call, client.dialog, client.method.clone()));
                 }
             } else if client.again.as_mut().is_some_and(|again| again.is_due(now)) {

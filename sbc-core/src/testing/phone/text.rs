@@ -16,7 +16,23 @@ pub(super) struct Request<'a> {
     pub(super) cseq: u32,
     pub(super) max_forwards: u32,
     pub(super) lines: Vec<String>,
-    pub(super) body: Option<String>,
+    pub(super) body: Option<Body>,
+}
+
+/// A body and what it is.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) kind: &'static str,
+    pub(super) text: String,
+}
+
+impl Body {
+    pub(super) fn sdp(text: String) -> Self {
+        Self {
+            kind: "application/sdp",
+            text,
+        }
+    }
 }
 
 impl Request<'_> {
@@ -34,7 +50,8 @@ impl Request<'_> {
             self.cseq,
             self.method
         );
-        finish(&mut text, &self.lines, self.body.as_deref());
+        let body = self.body.as_ref();
+        finish(&mut text, &self.lines, body.map(|b| (b.kind, &*b.text)));
         text.into()
     }
 }
@@ -69,8 +86,14 @@ pub(super) fn response(
         "CSeq",
         request.header(&HeaderName::CSeq).unwrap_or_default(),
     );
-    finish(&mut text, lines, body);
+    finish(&mut text, lines, body.map(|body| ("application/sdp", body)));
     text.into()
+}
+
+/// The Route lines of a request: its CANCEL and the ACK of its refusal have the same.
+pub(super) fn routes(request: &Message) -> Vec<String> {
+    let routes = request.header_lines(&HeaderName::Route);
+    routes.map(|route| format!("Route: {route}")).collect()
 }
 
 fn line(text: &mut String, name: &str, value: &str) {
@@ -78,50 +101,16 @@ fn line(text: &mut String, name: &str, value: &str) {
     let _written = write!(text, "{name}: {value}\r\n");
 }
 
-fn finish(text: &mut String, lines: &[String], body: Option<&str>) {
+fn finish(text: &mut String, lines: &[String], body: Option<(&str, &str)>) {
     for line in lines {
         text.push_str(line);
         text.push_str("\r\n");
     }
-    if body.is_some() {
-        line(text, "Content-Type", "application/sdp");
+    if let Some((kind, _)) = body {
+        line(text, "Content-Type", kind);
     }
-    let body = body.unwrap_or_default();
+    let body = body.map_or("", |(_, body)| body);
     line(text, "Content-Length", &body.len().to_string());
     text.push_str("\r\n");
     text.push_str(body);
-}
-
-/// An offer of one audio stream.
-pub(super) fn offer(name: &str, ip: &str, session: u64, port: u16) -> String {
-    format!(
-        "v=0\r\no={name} {session} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
-    )
-}
-
-/// An answer that takes every stream of an offer with its first format.
-pub(super) fn answer(name: &str, ip: &str, session: u64, port: u16, offer: &str) -> String {
-    let mut text =
-        format!("v=0\r\no={name} {session} 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n");
-    let mut port = port;
-    for stream in offer.split("\r\nm=").skip(1) {
-        let mut words = stream.lines().next().unwrap_or_default().split(' ');
-        let (kind, offered) = (words.next().unwrap_or("audio"), words.next());
-        let (profile, format) = (words.next().unwrap_or("RTP/AVP"), words.next());
-        let taken = if offered == Some("0") { 0 } else { port };
-        let format = format.unwrap_or("0");
-        let _written = write!(text, "m={kind} {taken} {profile} {format}\r\n");
-        if stream.contains("a=sendonly") {
-            text.push_str("a=recvonly\r\n");
-        }
-        port += 2;
-    }
-    text
-}
-
-/// How many streams a description has.
-pub(super) fn streams(sdp: &str) -> usize {
-    sdp.split("\r\nm=").count() - 1
 }
