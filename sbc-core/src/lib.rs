@@ -15,7 +15,9 @@ pub mod transport;
 pub mod ua;
 
 mod entropy;
+mod probe;
 mod time;
 
 pub use entropy::Entropy;
+pub use probe::{Met, Probe};
 pub use time::{Clock, Instant, Now, SystemClock, UnixMillis};

@@ -2,7 +2,6 @@
 
 use crate::testing::{Ports, at};
 use crate::{RecordingServer, SiprecRecorder};
-use sbc_core::Entropy;
 use sbc_core::net::RealmId;
 use sbc_core::ports::{
     AppAnswer, AppCommand, AppCx, AppEvent, AppFactory, CallView, LegNews, MediaCmd, Participant,
@@ -11,6 +10,7 @@ use sbc_core::ports::{
 };
 use sbc_core::sdp::{Codec, Direction};
 use sbc_core::sip::{HeaderName, Message, Method, StatusCode, Uri};
+use sbc_core::{Entropy, Probe};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ fn client(leg: &mut dyn SideLeg, ports: &mut Ports, event: SideEvent<'_>) -> Vec
         entropy: &mut Entropy::from_seed(5),
         reserve: ports,
         out: &mut out,
+        probe: &Probe::default(),
     };
     leg.on_event(&mut cx, event);
     out.into()

@@ -7,7 +7,7 @@ use sbc_core::sdp::Sdp;
 use sbc_core::sip::{Host, Message, Method, NameAddr, StatusCode, Uri, new_call_id, new_tag};
 use sbc_core::transport::{Flow, Incoming, Target, Transport};
 use sbc_core::ua::{Dial, Leg, LegCx, LegEvent, LegOutput, Reply};
-use sbc_core::{Clock, Entropy, SystemClock};
+use sbc_core::{Clock, Entropy, Probe, SystemClock};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,6 +107,7 @@ impl Phone {
                     now,
                     entropy: &mut self.entropy,
                     out: &mut out,
+                    probe: &Probe::default(),
                 },
             );
         }
@@ -177,6 +178,7 @@ impl Phone {
             now,
             entropy: &mut self.entropy,
             out: &mut out,
+            probe: &Probe::default(),
         };
         self.leg = Leg::accept(&mut cx, Arc::clone(&self.network), incoming, &tag, "");
         self.carry_out(out).await
@@ -262,6 +264,7 @@ impl Caller {
             now,
             entropy: &mut phone.entropy,
             out: &mut out,
+            probe: &Probe::default(),
         };
         phone.leg = Some(Leg::dial(&mut cx, Arc::clone(&phone.network), dial));
         phone.carry_out(out).await?;

@@ -27,8 +27,9 @@ const LAYERS: [&str; 10] = [
 ];
 
 /// What every layer may name, and what each of these may name itself.
-const GROUND: [(&str, &[&str]); 12] = [
+const GROUND: [(&str, &[&str]); 13] = [
     ("time", &[]),
+    ("probe", &[]),
     ("entropy", &["time"]),
     ("limits", &["time"]),
     ("error", &["sip"]),
@@ -49,6 +50,7 @@ const GROUND: [(&str, &[&str]); 12] = [
             "error",
             "limits",
             "net",
+            "probe",
             "sip",
             "sdp",
             "state_book",

@@ -17,8 +17,10 @@
 //! | Dialing | the same with the last target | Ending | refusal to the caller | setup |
 //! | any before Connected | caller's CANCEL | Ending | 200, 487, CANCEL to the callee | teardown |
 //! | Connected | caller's ACK | Connected | ACK with the answer (late offer), recorders start | setup |
+//! | Connected | callee's ACK | Connected | where it brings an answer: ACK with it to the caller | in_dialog |
 //! | Connected | re-INVITE, UPDATE, INFO of one side | Connected | the same to the other side | in_dialog |
 //! | Connected | its answer | Connected | the same back, media, ACK; recorders hear of it | in_dialog |
+//! | Connected | CANCEL of a re-INVITE | Connected | CANCEL of the one that it became | in_dialog |
 //! | Connected | BYE of either side | Ending | 200, BYE to the other and to recorders | teardown |
 //! | Connected | no ACK, longest duration, operator | Ending | BYE to both and to recorders | teardown |
 //! | Serving | BYE, CANCEL, no ACK, operator | Ending | 200 or BYE | teardown, app |
@@ -151,6 +153,7 @@ impl Call {
             now: cx.now.mono,
             entropy: cx.entropy,
             out: &mut outputs,
+            probe: cx.probe,
         };
         let arrived = incoming.clone();
         let leg = Leg::accept(&mut leg_cx, Arc::clone(&network), arrived, local_tag, "")?;
@@ -236,29 +239,18 @@ impl Call {
         &self.summary
     }
 
-    /// The phase, and the state of the leg that an input is for: for the simulator's table of what
-    /// was reached.
-    #[cfg(feature = "testing")]
-    pub(crate) fn states_before(&self, input: &Input) -> (&'static str, Option<&'static str>) {
-        let phase = match &self.phase {
-            Phase::Admitting(_) => "Admitting",
-            Phase::Dialing(_) => "Dialing",
-            Phase::Connected(_) => "Connected",
-            Phase::Serving(_) => "Serving",
-            Phase::Ending => "Ending",
-        };
-        let id = match input {
-            Input::Message(incoming) => self.leg_of(incoming),
-            Input::Resolved(resolved) => Some(resolved.0),
-            Input::Timeout => {
-                let due =
-                    |seat: &&Seat| (seat.leg.poll_timeout().is_none(), seat.leg.poll_timeout());
-                self.legs.iter().min_by_key(due).map(|seat| seat.id)
-            }
-            _ => None,
-        };
-        let seat = self.legs.iter().find(|seat| Some(seat.id) == id);
-        (phase, seat.map(|seat| seat.leg.state_name()))
+    /// Notes an input of the table.
+    pub(super) fn met(&self, cx: &Cx<'_>, input: &'static str) {
+        cx.probe.note(|| {
+            let phase = match &self.phase {
+                Phase::Admitting(_) => "Admitting",
+                Phase::Dialing(_) => "Dialing",
+                Phase::Connected(_) => "Connected",
+                Phase::Serving(_) => "Serving",
+                Phase::Ending => "Ending",
+            };
+            ("call", phase, input)
+        });
     }
 
     fn on_message(&mut self, cx: &mut Cx<'_>, incoming: Box<Incoming>) {
@@ -321,8 +313,12 @@ impl Call {
         self.settle(cx);
         self.on_recording_timeout(cx);
         match &self.phase {
-            Phase::Dialing(dialing) if dialing.give_up_at <= now => self.on_ring_timeout(cx),
+            Phase::Dialing(dialing) if dialing.give_up_at <= now => {
+                self.met(cx, "rings too long");
+                self.on_ring_timeout(cx);
+            }
             Phase::Connected(connected) if connected.end_at.is_some_and(|at| at <= now) => {
+                self.met(cx, "longest duration");
                 self.end(cx, EndedBy::Us, "longest duration reached");
             }
             Phase::Serving(_) => self.on_app_timeout(cx),
@@ -345,6 +341,7 @@ impl Call {
     }
 
     fn on_command(&mut self, cx: &mut Cx<'_>, command: Command) {
+        self.met(cx, "operator");
         let why = match command {
             Command::HangUp => "ended by an operator",
             Command::Shutdown => "shutdown",
@@ -369,6 +366,7 @@ impl Call {
                 now: cx.now.mono,
                 entropy: cx.entropy,
                 out: &mut outputs,
+                probe: cx.probe,
             },
         );
         self.take_outputs(id, outputs);
@@ -405,6 +403,7 @@ impl Call {
     }
 
     fn on_caller(&mut self, cx: &mut Cx<'_>, event: LegEvent) {
+        self.met(cx, input_of(&event, Side::A));
         match event {
             LegEvent::Cancelled(request) => self.on_cancelled(cx, &request),
             LegEvent::Acked(ack) => self.on_caller_ack(cx, &ack),
@@ -424,6 +423,7 @@ impl Call {
     }
 
     fn on_callee(&mut self, cx: &mut Cx<'_>, id: LegId, event: LegEvent) {
+        self.met(cx, input_of(&event, Side::B));
         match event {
             LegEvent::Provisional {
                 message,
@@ -476,6 +476,28 @@ impl Call {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
         id
+    }
+}
+
+/// What a leg told, as the table says it.
+fn input_of(event: &LegEvent, side: Side) -> &'static str {
+    match (event, side) {
+        (LegEvent::Provisional { .. }, _) => "callee's 1xx",
+        (LegEvent::Answered { .. }, _) => "callee's 2xx",
+        (LegEvent::Refused(message), _) => match message.status().map(StatusCode::class) {
+            Some(3) => "callee's 3xx",
+            _ => "callee refuses",
+        },
+        (LegEvent::Failed(_), _) => "callee fails",
+        (LegEvent::Cancelled(_), _) => "caller's CANCEL",
+        (LegEvent::Acked(_), Side::A) => "caller's ACK",
+        (LegEvent::Acked(_), Side::B) => "callee's ACK",
+        (LegEvent::AckMissing, _) => "no ACK",
+        (LegEvent::Bye(_), Side::A) => "caller's BYE",
+        (LegEvent::Bye(_), Side::B) => "callee's BYE",
+        (LegEvent::Request { .. }, _) => "request of one side",
+        (LegEvent::Response { .. }, _) => "its answer",
+        (LegEvent::RequestCancelled(_), _) => "CANCEL of a re-INVITE",
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::event::CallEvent;
 use super::plan::Connect;
-use crate::Entropy;
 use crate::ports::{MediaCmd, MediaEvent, MediaPlane, PolicyEngine, Verdict};
 use crate::time::Now;
 use crate::transaction::Residue;
 use crate::transport::{Flow, Incoming, Target, Transmit};
+use crate::{Entropy, Probe};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -89,4 +89,6 @@ pub struct Cx<'a> {
     pub policy: &'a dyn PolicyEngine,
     /// The media plane, to reserve ports and read counters; commands go through [`Output::Media`].
     pub media: &'a dyn MediaPlane,
+    /// Where the machines note what they meet.
+    pub probe: &'a Probe,
 }

@@ -206,6 +206,7 @@ impl Call {
                 entropy: cx.entropy,
                 reserve: &mut reserve,
                 out: &mut wanted,
+                probe: cx.probe,
             },
             event,
         );

@@ -32,6 +32,7 @@ impl Call {
             flow: &incoming.flow,
         };
         let plan = cx.policy.plan(&facts, cx.entropy);
+        cx.probe.note(|| ("call", "(new)", input_of(&plan)));
         self.note_plan(&plan);
         self.event(CallEvent::Started);
         match plan {
@@ -68,6 +69,15 @@ impl Call {
 
     /// The modules decided.
     pub(super) fn on_verdict(&mut self, cx: &mut Cx<'_>, verdict: Verdict) {
+        let goes_on = matches!(verdict, Verdict::Continue(_));
+        self.met(
+            cx,
+            if goes_on {
+                "verdict continue"
+            } else {
+                "verdict refuse"
+            },
+        );
         let Phase::Admitting(plan) = &self.phase else {
             return;
         };
@@ -143,6 +153,7 @@ impl Call {
             now: cx.now.mono,
             entropy: cx.entropy,
             out: &mut outputs,
+            probe: cx.probe,
         };
         let leg = Leg::dial(&mut leg_cx, Arc::clone(&self.network), dial);
         self.legs.push(Seat {
@@ -346,6 +357,16 @@ impl Call {
             why
         };
         self.end(cx, by, &why);
+    }
+}
+
+/// What the policy said, as the call's table has it.
+fn input_of(plan: &CallPlan) -> &'static str {
+    match plan {
+        CallPlan::Refuse(_) => "INVITE, plan refuses",
+        CallPlan::App(_) => "INVITE, plan is an app",
+        CallPlan::Connect(plan) if plan.modules.is_empty() => "INVITE, plan connects",
+        CallPlan::Connect(_) => "INVITE, plan has modules",
     }
 }
 

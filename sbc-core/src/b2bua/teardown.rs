@@ -101,6 +101,7 @@ impl Call {
             });
         }
         if self.legs.is_empty() && self.ended == Ended::Told {
+            self.met(cx, "last transaction over");
             self.ended = Ended::Gone;
             self.out.push_back(Output::Done);
         }

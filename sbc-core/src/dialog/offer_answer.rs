@@ -12,6 +12,7 @@
 //! | RemoteOffer | another offer arrives | RemoteOffer | refuses it with 500 (RFC 3311 §5.2) |
 //! | RemoteOffer | we want to offer | RemoteOffer | waits until Stable |
 //! | Stable | an answer repeats (18x, then 200) | Stable | ignores it (RFC 6337 §2.1: the first counts) |
+//! | Stable | what we said is said again (18x, then 200) | Stable | nothing (RFC 6337 §2.1) |
 //! | Idle | an answer arrives | Idle | a violation: there was no offer |
 
 /// Where the exchange stands. `agreed` says whether there is a session to fall back to.
@@ -68,6 +69,17 @@ impl OfferAnswer {
     #[must_use]
     pub const fn state(&self) -> OaState {
         self.0
+    }
+
+    /// An input of the table, to be noted.
+    pub(crate) fn met(&self, input: &'static str) -> crate::Met {
+        let state = match self.0 {
+            OaState::Idle => "Idle",
+            OaState::LocalOffer { .. } => "LocalOffer",
+            OaState::RemoteOffer { .. } => "RemoteOffer",
+            OaState::Stable => "Stable",
+        };
+        ("offer/answer", state, input)
     }
 
     /// Whether a session is agreed and nothing is open.

@@ -2,7 +2,6 @@
 
 use super::hooks::run_start_hooks;
 use super::shell::Inner;
-use crate::Entropy;
 use crate::b2bua::plan::Connect;
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId, Output};
 use crate::limits;
@@ -10,6 +9,7 @@ use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
 use crate::sip::Message;
 use crate::time::{Clock, Instant};
 use crate::transport::{Incoming, Target, resolve};
+use crate::{Entropy, Probe};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -131,6 +131,7 @@ impl Driver {
             entropy: &mut self.entropy,
             policy: &*policy,
             media: &*self.shell.media,
+            probe: &Probe::default(),
         };
         Call::begin(&mut cx, self.key, id, tag, incoming)
     }
@@ -142,6 +143,7 @@ impl Driver {
             entropy: &mut self.entropy,
             policy: &*policy,
             media: &*self.shell.media,
+            probe: &Probe::default(),
         };
         call.handle(&mut cx, input);
     }

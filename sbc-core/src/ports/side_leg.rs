@@ -4,12 +4,12 @@
 //! A side leg is sans-IO and has no SIP machinery of its own. It hears what happens to the call and
 //! what became of its leg, and decides; the leg is an ordinary one of the call.
 
-use crate::Entropy;
 use crate::net::{MediaAddress, RealmId};
 use crate::ports::media::{Fork, MediaError, MediaPort, PortId};
 use crate::sdp::{Codec, Direction};
 use crate::sip::{HeaderName, Message, StatusCode, Uri};
 use crate::time::{Instant, Now};
+use crate::{Entropy, Probe};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -203,6 +203,8 @@ pub struct SideCx<'a> {
     pub reserve: &'a mut dyn Reserve,
     /// What it wants, in order.
     pub out: &'a mut VecDeque<SideCommand>,
+    /// Where the side leg notes what it meets.
+    pub probe: &'a Probe,
 }
 
 /// Decides about one more leg.

@@ -19,12 +19,15 @@ mod reached;
 mod sbc;
 mod scanner;
 mod sim;
+mod table;
+pub mod tables;
 mod wires;
 
 pub use media::FakeMedia;
 pub use phone::{Act, Answering, End, Heard, Phone, PhoneCall, Placed, Renewal, Say, Spelling};
 pub use policy::{Fixed, Route, SIP_PORT};
-pub use reached::Reached;
+pub use reached::{Coverage, Reached};
 pub use sbc::Sbc;
 pub use sim::Sim;
+pub use table::{Never, Table};
 pub use wires::{Link, NodeId};

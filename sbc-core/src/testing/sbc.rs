@@ -5,7 +5,6 @@ use super::policy::Fixed;
 use super::reached::Reached;
 use super::scanner::Scanner;
 use super::wires::{Post, Way};
-use crate::Entropy;
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Command, Cx, Input, LegId, Output};
 use crate::endpoint::{EndpointCore, Route};
 use crate::net::ListenerId;
@@ -13,6 +12,7 @@ use crate::ports::{CallHooks, Effect, MediaPlane, PolicyEngine, SessionId, Verdi
 use crate::sip::{Host, Message, StatusCode, new_tag};
 use crate::time::{Instant, Now};
 use crate::transport::{Flow, Incoming, Transmit};
+use crate::{Entropy, Probe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Sbc {
     next_key: u64,
     events: Vec<(Instant, CallKey, CallEvent)>,
     scanner: Scanner,
-    reached: Reached,
+    probe: Probe,
     faults: Vec<String>,
     /// The moment of the last timeout, and how many there were at it.
     timeouts: (Instant, CallKey, u32),
@@ -69,7 +69,7 @@ impl Sbc {
             next_key: 1,
             events: Vec::new(),
             scanner,
-            reached: Reached::default(),
+            probe: Probe::keeping(),
             faults: Vec::new(),
             timeouts: (Instant::default(), CallKey(0), 0),
         }
@@ -109,8 +109,8 @@ impl Sbc {
 
     /// Which states of its machines met which inputs.
     #[must_use]
-    pub fn reached(&self) -> &Reached {
-        &self.reached
+    pub fn reached(&self) -> Reached {
+        Reached::of(&self.probe)
     }
 
     /// What it did wrong.
@@ -214,6 +214,7 @@ impl Sbc {
             entropy: &mut entropy,
             policy: &*policy,
             media: &*media,
+            probe: &self.probe,
         };
         let Some(call) = Call::begin(&mut cx, key, &id, &tag, Box::new(incoming)) else {
             self.faults
@@ -306,8 +307,7 @@ impl Sbc {
         self.calls.insert(key, live);
     }
 
-    fn input(&mut self, now: Now, live: &mut Live, input: Input) {
-        self.reached.note(&live.call, &input);
+    fn input(&self, now: Now, live: &mut Live, input: Input) {
         let policy = Arc::clone(&self.policy);
         let media = Arc::clone(&self.media);
         let mut cx = Cx {
@@ -315,6 +315,7 @@ impl Sbc {
             entropy: &mut live.entropy,
             policy: &*policy,
             media: &*media,
+            probe: &self.probe,
         };
         live.call.handle(&mut cx, input);
     }

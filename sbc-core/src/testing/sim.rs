@@ -309,7 +309,7 @@ impl Sim {
         let mut reached = Reached::default();
         for node in &self.nodes {
             if let Node::Sbc(sbc) = node {
-                reached.merge(sbc.reached());
+                reached.merge(&sbc.reached());
             }
         }
         reached

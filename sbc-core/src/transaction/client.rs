@@ -5,6 +5,7 @@ use super::{ClientAction, ClientInvite, ClientNonInvite, Outcome, Residue, TxId,
 use crate::sip::{HeaderName, InvalidValue, Message, Method};
 use crate::time::Instant;
 use crate::transport::{Flow, Transmit};
+use crate::{Met, Probe};
 use bytes::Bytes;
 
 #[derive(Debug)]
@@ -71,11 +72,13 @@ impl Client {
         &mut self,
         now: Instant,
         response: Box<Message>,
+        probe: &Probe,
         out: &mut Vec<TxOutput>,
     ) {
         let Some(status) = response.status() else {
             return;
         };
+        probe.note(|| self.met(|m| m.input_of(status), |m| m.input_of(status)));
         let action = match &mut self.machine {
             Machine::Invite { machine, .. } => machine.on_response(now, status),
             Machine::Other(machine) => machine.on_response(now, status),
@@ -86,7 +89,11 @@ impl Client {
         self.act(action, Some(response), out);
     }
 
-    pub(super) fn on_timeout(&mut self, now: Instant, out: &mut Vec<TxOutput>) {
+    pub(super) fn on_timeout(&mut self, now: Instant, probe: &Probe, out: &mut Vec<TxOutput>) {
+        if self.deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        probe.note(|| self.met(|m| m.due(now), |m| m.due(now)));
         let action = match &mut self.machine {
             Machine::Invite { machine, .. } => machine.on_timeout(now),
             Machine::Other(machine) => machine.on_timeout(now),
@@ -95,15 +102,35 @@ impl Client {
     }
 
     /// The transport could not deliver to `flow`.
-    pub(super) fn on_transport_error(&mut self, flow: &Flow, out: &mut Vec<TxOutput>) {
+    pub(super) fn on_transport_error(
+        &mut self,
+        flow: &Flow,
+        probe: &Probe,
+        out: &mut Vec<TxOutput>,
+    ) {
         if !same_way(&self.flow, flow) {
             return;
         }
+        probe.note(|| self.met(|_| "transport error", |_| "transport error"));
         let action = match &mut self.machine {
             Machine::Invite { machine, .. } => machine.on_transport_error(),
             Machine::Other(machine) => machine.on_transport_error(),
         };
         self.act(action, None, out);
+    }
+
+    /// The machine, its state, and an input by the name that its table has for it.
+    fn met(
+        &self,
+        invite: impl FnOnce(&ClientInvite) -> &'static str,
+        other: impl FnOnce(&ClientNonInvite) -> &'static str,
+    ) -> Met {
+        match &self.machine {
+            Machine::Invite { machine, .. } => {
+                ("client INVITE", machine.state_name(), invite(machine))
+            }
+            Machine::Other(machine) => ("client other", machine.state_name(), other(machine)),
+        }
     }
 
     fn act(
@@ -209,7 +236,7 @@ impl Client {
 }
 
 /// Whether what failed is the way that `sent` went. A connection that is not named may be any.
-fn same_way(sent: &Flow, failed: &Flow) -> bool {
+pub(super) fn same_way(sent: &Flow, failed: &Flow) -> bool {
     (sent.listener, sent.transport, sent.remote)
         == (failed.listener, failed.transport, failed.remote)
         && (sent.connection == failed.connection

@@ -179,6 +179,25 @@ impl ClientInvite {
         self.state == State::Terminated
     }
 
+    /// A response, as the table names it.
+    pub(super) fn input_of(&self, status: StatusCode) -> &'static str {
+        match status.class() {
+            1 => "1xx",
+            2 => "2xx",
+            _ => "300-699",
+        }
+    }
+
+    /// The timer that [`Self::on_timeout`] would act on.
+    pub(super) fn due(&self, now: Instant) -> &'static str {
+        match self.state {
+            State::Calling { give_up_at, .. } if give_up_at <= now => "Timer B",
+            State::Completed { .. } => "Timer D",
+            State::Accepted { .. } => "Timer M",
+            _ => "Timer A",
+        }
+    }
+
     /// The state's name in the RFC.
     #[must_use]
     pub fn state_name(&self) -> &'static str {

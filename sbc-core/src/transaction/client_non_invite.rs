@@ -159,6 +159,24 @@ impl ClientNonInvite {
         self.state == State::Terminated
     }
 
+    /// A response, as the table names it.
+    pub(super) fn input_of(&self, status: StatusCode) -> &'static str {
+        if status.is_provisional() {
+            "1xx"
+        } else {
+            "200-699"
+        }
+    }
+
+    /// The timer that [`Self::on_timeout`] would act on.
+    pub(super) fn due(&self, now: Instant) -> &'static str {
+        match self.state {
+            State::Trying(w) | State::Proceeding(w) if w.give_up_at <= now => "Timer F",
+            State::Completed { .. } => "Timer K",
+            _ => "Timer E",
+        }
+    }
+
     /// The state's name in the RFC.
     #[must_use]
     pub fn state_name(&self) -> &'static str {

@@ -1,11 +1,15 @@
 //! A server transaction of the set: a machine, and the response it sends again.
 
+use super::client::same_way;
 use super::key::Key;
 use super::{Residue, ServerAction, ServerInvite, ServerNonInvite, TxId, TxOutput};
 use crate::sip::{Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transport::{Flow, Transmit};
+use crate::{Met, Probe};
 use bytes::Bytes;
+
+const INVITE: &str = "server INVITE";
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -67,7 +71,8 @@ impl Server {
         self.method == Method::Invite && self.key.is_of(cancel)
     }
 
-    pub(super) fn on_request(&self, out: &mut Vec<TxOutput>) {
+    pub(super) fn on_request(&self, probe: &Probe, out: &mut Vec<TxOutput>) {
+        probe.note(|| self.met(|_| "INVITE again", |_| "request again"));
         let action = match &self.machine {
             Machine::Invite(machine) => machine.on_request(),
             Machine::Other { machine, .. } => machine.on_request(),
@@ -78,18 +83,49 @@ impl Server {
     }
 
     /// True: the ACK was for this transaction's refusal.
-    pub(super) fn on_ack(&mut self, now: Instant, ack: &Message) -> bool {
+    pub(super) fn on_ack(&mut self, now: Instant, ack: &Message, probe: &Probe) -> bool {
         let tag = self.last.as_ref().and_then(|last| last.to_tag.as_deref());
         match &mut self.machine {
-            Machine::Invite(machine) => self.key.is_of_ack(ack, tag) && machine.on_ack(now),
-            Machine::Other { .. } => false,
+            Machine::Invite(machine) if self.key.is_of_ack(ack, tag) => {
+                probe.note(|| (INVITE, machine.state_name(), "ACK"));
+                machine.on_ack(now)
+            }
+            _ => false,
         }
     }
 
-    pub(super) fn respond(&mut self, now: Instant, response: &Message, out: &mut Vec<TxOutput>) {
+    /// The transport could not deliver to `flow`: nothing changes (RFC 6026 §8.8).
+    pub(super) fn on_transport_error(&self, flow: &Flow, probe: &Probe) {
+        if same_way(&self.flow, flow) {
+            probe.note(|| self.met(|_| "transport error", |_| "transport error"));
+        }
+    }
+
+    /// The machine, its state, and an input by the name that its table has for it.
+    fn met(
+        &self,
+        invite: impl FnOnce(&ServerInvite) -> &'static str,
+        other: impl FnOnce(&ServerNonInvite) -> &'static str,
+    ) -> Met {
+        match &self.machine {
+            Machine::Invite(machine) => (INVITE, machine.state_name(), invite(machine)),
+            Machine::Other { machine, .. } => {
+                ("server other", machine.state_name(), other(machine))
+            }
+        }
+    }
+
+    pub(super) fn respond(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        probe: &Probe,
+        out: &mut Vec<TxOutput>,
+    ) {
         let Some(status) = response.status() else {
             return;
         };
+        probe.note(|| self.met(|m| m.input_of(status), |m| m.input_of(now, status)));
         let action = match &mut self.machine {
             Machine::Invite(machine) => machine.respond(now, status),
             Machine::Other { machine, .. } => machine.respond(now, status),
@@ -99,7 +135,11 @@ impl Server {
         }
     }
 
-    pub(super) fn on_timeout(&mut self, now: Instant, out: &mut Vec<TxOutput>) {
+    pub(super) fn on_timeout(&mut self, now: Instant, probe: &Probe, out: &mut Vec<TxOutput>) {
+        if self.deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        probe.note(|| self.met(|m| m.due(now), |m| m.due(now)));
         let action = match &mut self.machine {
             Machine::Invite(machine) => machine.on_timeout(now),
             Machine::Other { machine, .. } => machine.on_timeout(now),

@@ -169,6 +169,25 @@ impl ServerInvite {
         self.state == State::Terminated
     }
 
+    /// A response of the owner, as the table names it.
+    pub(super) fn input_of(&self, status: StatusCode) -> &'static str {
+        match status.class() {
+            1 => "1xx from the owner",
+            2 => "2xx from the owner",
+            _ => "300-699 from the owner",
+        }
+    }
+
+    /// The timer that [`Self::on_timeout`] would act on.
+    pub(super) fn due(&self, now: Instant) -> &'static str {
+        match self.state {
+            State::Completed { give_up_at, .. } if give_up_at <= now => "Timer H",
+            State::Accepted { .. } => "Timer L",
+            State::Confirmed { .. } => "Timer I",
+            _ => "Timer G",
+        }
+    }
+
     /// The state's name in the RFC.
     #[must_use]
     pub fn state_name(&self) -> &'static str {

@@ -152,6 +152,28 @@ impl ServerNonInvite {
         self.state == State::Terminated
     }
 
+    /// A response of the owner, as the table names it.
+    pub(super) fn input_of(&self, now: Instant, status: StatusCode) -> &'static str {
+        match (status.code(), self.state) {
+            (100, State::Trying { hurry_at, .. }) if !self.reliable && now < hurry_at => {
+                "100 from the owner before 3.5 s, on UDP"
+            }
+            (100, _) => "100 from the owner otherwise",
+            (101..200, _) => "101-199 from the owner",
+            (408, _) => "408 from the owner",
+            _ => "other final from the owner",
+        }
+    }
+
+    /// The timer that [`Self::on_timeout`] would act on.
+    pub(super) fn due(&self, now: Instant) -> &'static str {
+        match self.state {
+            State::Completed { .. } => "Timer J",
+            State::Trying { expires_at, .. } if expires_at > now => "3.5 s",
+            _ => "64 T1",
+        }
+    }
+
     /// The state's name in the RFC.
     #[must_use]
     pub fn state_name(&self) -> &'static str {

@@ -9,6 +9,7 @@
 
 use super::client::Client;
 use super::server::Server;
+use crate::Probe;
 use crate::limits;
 use crate::sip::{Message, Method, StatusCode};
 use crate::time::Instant;
@@ -71,6 +72,7 @@ pub struct Residue {
 /// The set. Both lists are short, and searched from end to end.
 #[derive(Debug, Default)]
 pub struct TransactionSet {
+    probe: Probe,
     next: u32,
     clients: Vec<Client>,
     servers: Vec<Server>,
@@ -81,6 +83,15 @@ impl TransactionSet {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// As [`Self::new`]; its machines note what they meet.
+    #[must_use]
+    pub fn noting(probe: Probe) -> Self {
+        Self {
+            probe,
+            ..Self::default()
+        }
     }
 
     /// Sends a request (not ACK) in a new client transaction. `request` has its topmost Via, with a
@@ -114,7 +125,7 @@ impl TransactionSet {
             .iter()
             .position(|c| c.is_of(branch, cseq.method));
         let Some(found) = found else { return false };
-        self.clients[found].on_response(now, response, out);
+        self.clients[found].on_response(now, response, &self.probe, out);
         self.sweep();
         true
     }
@@ -133,7 +144,7 @@ impl TransactionSet {
         out: &mut Vec<TxOutput>,
     ) -> Option<TxId> {
         if let Some(server) = self.servers.iter().find(|s| s.is_of(request)) {
-            server.on_request(out);
+            server.on_request(&self.probe, out);
             return None;
         }
         let ends = matches!(request.method(), Some(Method::Bye | Method::Cancel));
@@ -156,7 +167,8 @@ impl TransactionSet {
     /// An ACK arrived. True: it belongs to a refusal of a server INVITE transaction and was
     /// absorbed; false: it is the ACK of a 2xx, the caller's.
     pub fn on_ack(&mut self, now: Instant, ack: &Message) -> bool {
-        let absorbed = self.servers.iter_mut().any(|s| s.on_ack(now, ack));
+        let mut servers = self.servers.iter_mut();
+        let absorbed = servers.any(|s| s.on_ack(now, ack, &self.probe));
         self.sweep();
         absorbed
     }
@@ -175,7 +187,7 @@ impl TransactionSet {
     /// itself when it is due.
     pub fn respond(&mut self, now: Instant, tx: TxId, response: &Message, out: &mut Vec<TxOutput>) {
         if let Some(server) = self.servers.iter_mut().find(|s| s.id == tx) {
-            server.respond(now, response, out);
+            server.respond(now, response, &self.probe, out);
             self.sweep();
         }
     }
@@ -216,7 +228,10 @@ impl TransactionSet {
     /// response over it fails (§17.1.4); server transactions stay as they are (RFC 6026 §8.8).
     pub fn on_transport_error(&mut self, flow: &Flow, out: &mut Vec<TxOutput>) {
         for client in &mut self.clients {
-            client.on_transport_error(flow, out);
+            client.on_transport_error(flow, &self.probe, out);
+        }
+        for server in &self.servers {
+            server.on_transport_error(flow, &self.probe);
         }
         self.sweep();
     }
@@ -224,10 +239,10 @@ impl TransactionSet {
     /// Acts on every deadline that has passed.
     pub fn on_timeout(&mut self, now: Instant, out: &mut Vec<TxOutput>) {
         for client in &mut self.clients {
-            client.on_timeout(now, out);
+            client.on_timeout(now, &self.probe, out);
         }
         for server in &mut self.servers {
-            server.on_timeout(now, out);
+            server.on_timeout(now, &self.probe, out);
         }
         self.sweep();
     }

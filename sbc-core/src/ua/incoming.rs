@@ -3,7 +3,8 @@
 use super::event::LegEvent;
 use super::leg::{ALLOW, Leg, LegCx, State};
 use super::route;
-use crate::dialog::{Dialog, OfferAnswer};
+use crate::Probe;
+use crate::dialog::{Dialog, OaState, OfferAnswer};
 use crate::net::Network;
 use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
@@ -99,13 +100,14 @@ impl Leg {
         contact_params: &'static str,
     ) -> Option<Self> {
         let Arrived { flow, message } = *arrived;
-        let mut transactions = TransactionSet::new();
+        let mut transactions = TransactionSet::noting(cx.probe.clone());
         let mut out = Vec::new();
         let back = flow.for_responses(&message);
         let invite = transactions.on_request(cx.now, back, &message, &mut out)?;
         let dialog = Dialog::incoming(&message, local_tag)?;
         let mut offer_answer = OfferAnswer::new();
         if message.sdp().is_some() {
+            cx.probe.note(|| offer_answer.met("an offer arrives"));
             offer_answer.receive_offer().ok()?;
         }
         let realm = network.listener(flow.listener).realm;
@@ -145,7 +147,8 @@ impl Leg {
 
     /// Sends a 1xx above 100.
     pub fn ring(&mut self, cx: &mut LegCx<'_>, reply: &Reply<'_>) {
-        let Some((tx, message)) = self.build_reply(reply) else {
+        self.met(cx, "owner's 1xx");
+        let Some((tx, message)) = self.build_reply(cx.probe, reply) else {
             return;
         };
         self.send_reply(cx, tx, &message);
@@ -153,7 +156,8 @@ impl Leg {
 
     /// Sends a 2xx, which is repeated until its ACK comes.
     pub fn answer(&mut self, cx: &mut LegCx<'_>, reply: &Reply<'_>) {
-        let Some((tx, message)) = self.build_reply(reply) else {
+        self.met(cx, "owner's 2xx");
+        let Some((tx, message)) = self.build_reply(cx.probe, reply) else {
             return;
         };
         let Some(cseq) = message.cseq().map(|c| c.number) else {
@@ -205,6 +209,7 @@ impl Leg {
         reason: &str,
         headers: Option<&Message>,
     ) {
+        self.met(cx, "owner's refusal");
         let body = Bytes::new();
         let reply = Reply {
             status,
@@ -214,14 +219,14 @@ impl Leg {
             content_type: "",
             body: &body,
         };
-        let Some((tx, message)) = self.build_reply(&reply) else {
+        let Some((tx, message)) = self.build_reply(cx.probe, &reply) else {
             return;
         };
         self.state = State::Ended;
         self.send_reply(cx, tx, &message);
     }
 
-    fn build_reply(&mut self, reply: &Reply<'_>) -> Option<(TxId, Message)> {
+    fn build_reply(&mut self, probe: &Probe, reply: &Reply<'_>) -> Option<(TxId, Message)> {
         let contact = self.contact();
         let own_tag = self.dialog.local_tag();
         let State::Incoming(side) = &mut self.state else {
@@ -230,7 +235,7 @@ impl Leg {
         let tag = reply.tag.unwrap_or(own_tag);
         let mut message = Message::reply_to(&side.request, reply.status, reply.reason, Some(tag));
         if reply.status.class() <= 2 {
-            note_session(side, tag, reply);
+            note_session(probe, side, tag, reply);
         }
         match finish_reply(&mut message, reply, &side.request, &contact) {
             Ok(()) => Some((side.invite, message)),
@@ -242,6 +247,7 @@ impl Leg {
     }
 
     pub(super) fn on_ack(&mut self, cx: &mut LegCx<'_>, ack: Box<Message>) {
+        self.met(cx, "ACK");
         if self.transactions.on_ack(cx.now, &ack) {
             return;
         }
@@ -293,8 +299,10 @@ impl Leg {
             waiting.interval = (waiting.interval * 2).min(T2);
             waiting.resend_at = cx.now + waiting.interval;
             let (tx, ok) = (waiting.invite, waiting.ok.clone());
+            self.met(cx, "timer");
             return self.send_reply(cx, tx, &ok);
         }
+        self.met(cx, "64 T1");
         self.reinvite = None;
         let hang_up = match &mut self.state {
             State::Unconfirmed(side) => side.hang_up.take(),
@@ -310,6 +318,7 @@ impl Leg {
     }
 
     pub(super) fn on_cancel(&mut self, cx: &mut LegCx<'_>, flow: Flow, cancel: Message) {
+        self.met(cx, "CANCEL");
         let cancelled = self.transactions.cancelled_by(&cancel);
         let mut out = Vec::new();
         let tx = self
@@ -338,9 +347,9 @@ impl Leg {
 }
 
 /// Offer/answer of the early dialog that a 1xx or 2xx with SDP belongs to.
-fn note_session(side: &mut Incoming, tag: &str, reply: &Reply<'_>) {
+fn note_session(probe: &Probe, side: &mut Incoming, tag: &str, reply: &Reply<'_>) {
     let fresh = side.early.first().map(|(_, first)| match first.state() {
-        crate::dialog::OaState::Idle => OfferAnswer::new(),
+        OaState::Idle => OfferAnswer::new(),
         _ => {
             let mut offered = OfferAnswer::new();
             // From Idle an offer is always taken.
@@ -354,10 +363,25 @@ fn note_session(side: &mut Incoming, tag: &str, reply: &Reply<'_>) {
     let Some((_, exchange)) = side.early.iter_mut().find(|(t, _)| &**t == tag) else {
         return;
     };
-    if reply.content_type.starts_with("application/sdp") && exchange.send_answer().is_err() {
-        // No offer in the INVITE: this is ours. A repeated answer changes nothing.
-        let _repeated = exchange.send_offer();
+    if !reply.content_type.starts_with("application/sdp") {
+        return;
     }
+    // Without an offer in the INVITE this is ours; from Idle it can always be sent, and so can an
+    // answer that is owed. What is said again changes nothing.
+    let _sent = match exchange.state() {
+        OaState::Idle => {
+            probe.note(|| exchange.met("we send an offer"));
+            exchange.send_offer()
+        }
+        OaState::RemoteOffer { .. } => {
+            probe.note(|| exchange.met("we send the answer"));
+            exchange.send_answer()
+        }
+        OaState::LocalOffer { .. } | OaState::Stable => {
+            probe.note(|| exchange.met("what we said is said again"));
+            Ok(())
+        }
+    };
 }
 
 fn finish_reply(

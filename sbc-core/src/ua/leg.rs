@@ -20,6 +20,7 @@
 //! | Incoming | owner's refusal; hang up | Ended | refusal; 480 | §13.3.1.3 |
 //! | Incoming | CANCEL, early BYE | Ended | 200, 487, Cancelled | §9.2, §15 |
 //! | Unconfirmed | timer | Unconfirmed | 2xx again: T1 doubled up to T2 | §13.3.1.4 |
+//! | Confirmed | timer of a re-INVITE's 2xx, 64 T1 | Confirmed | 2xx again; AckMissing | §14.2 |
 //! | Unconfirmed | ACK | Confirmed | Acked; BYE where one is wanted | |
 //! | Unconfirmed | hang up | Unconfirmed | BYE once the ACK came | §15 |
 //! | Unconfirmed | 64 T1 | Confirmed | AckMissing; BYE where one is wanted | §13.3.1.4 |
@@ -35,13 +36,13 @@ use super::incoming::{Incoming as IncomingSide, Unacked, Unconfirmed};
 use super::outgoing::{Answered, Calling, Resolving};
 use super::reoffer::Reoffer;
 use super::route;
-use crate::Entropy;
 use crate::dialog::Dialog;
 use crate::net::{Network, RealmId};
 use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode, new_branch};
 use crate::time::Instant;
 use crate::transaction::{Outcome, Residue, TransactionSet, TxId, TxOutput};
 use crate::transport::{Flow, Incoming, Transmit};
+use crate::{Entropy, Probe};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -56,6 +57,8 @@ pub struct LegCx<'a> {
     pub entropy: &'a mut Entropy,
     /// What the leg wants and tells, in order.
     pub out: &'a mut VecDeque<LegOutput>,
+    /// Where the leg notes what it meets.
+    pub probe: &'a Probe,
 }
 
 impl LegCx<'_> {
@@ -148,8 +151,7 @@ impl Leg {
     }
 
     /// The name of its state.
-    #[cfg(feature = "testing")]
-    pub(crate) fn state_name(&self) -> &'static str {
+    pub(super) fn state_name(&self) -> &'static str {
         match &self.state {
             State::Resolving(_) => "Resolving",
             State::Calling(_) => "Calling",
@@ -195,6 +197,8 @@ impl Leg {
     }
 
     fn on_request(&mut self, cx: &mut LegCx<'_>, flow: Flow, request: Box<Message>) {
+        let is_bye = request.method() == Some(&Method::Bye);
+        self.met(cx, if is_bye { "BYE" } else { "another request" });
         let mut out = Vec::new();
         let tx = self
             .transactions
@@ -219,7 +223,7 @@ impl Leg {
     }
 
     fn on_bye(&mut self, cx: &mut LegCx<'_>, tx: TxId, bye: Box<Message>) {
-        self.limit_reinvite(cx.now);
+        self.limit_reinvite(cx);
         self.reply(cx, tx, &bye, StatusCode::of(200));
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Closing { bye } => self.state = State::Closing { bye },
@@ -241,7 +245,7 @@ impl Leg {
         let mut out = Vec::new();
         self.transactions.on_timeout(cx.now, &mut out);
         self.absorb(cx, out);
-        self.on_reinvite_timeout(cx.now);
+        self.on_reinvite_timeout(cx);
         self.on_state_timeout(cx);
     }
 
@@ -263,6 +267,7 @@ impl Leg {
         match &self.state {
             State::Calling(calling) if calling.forget_at.is_some_and(|at| at <= cx.now) => {
                 let invite = calling.invite;
+                self.met(cx, "64 T1");
                 self.transactions.forget(invite);
                 self.state = State::Ended;
             }
@@ -280,6 +285,7 @@ impl Leg {
     /// Ends the leg, whatever its state needs: CANCEL, BYE, a refusal, or nothing. The header lines
     /// of `headers` go into a BYE; into a CANCEL, which mirrors its INVITE, only Reason (RFC 3326).
     pub fn hang_up(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
+        self.met(cx, "hang up");
         match &mut self.state {
             State::Resolving(_) => self.state = State::Ended,
             State::Calling(_) => self.cancel(cx, headers),
@@ -296,7 +302,7 @@ impl Leg {
     }
 
     pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
-        self.limit_reinvite(cx.now);
+        self.limit_reinvite(cx);
         let empty = Message::request(Method::Bye, "");
         self.state = match self.request(cx, Method::Bye, headers.unwrap_or(&empty)) {
             Ok(bye) => State::Closing { bye },
@@ -392,8 +398,12 @@ impl Leg {
 
     fn on_outcome(&mut self, cx: &mut LegCx<'_>, tx: TxId, method: &Method, outcome: Outcome) {
         match &self.state {
-            State::Calling(calling) if calling.invite == tx => self.on_invite_outcome(cx, outcome),
+            State::Calling(calling) if calling.invite == tx => {
+                self.met(cx, invite_outcome(&outcome));
+                self.on_invite_outcome(cx, outcome);
+            }
             State::Closing { bye } if *bye == tx => {
+                self.met(cx, bye_outcome(&outcome));
                 let over = match &outcome {
                     Outcome::Response(r) => r.status().is_none_or(StatusCode::is_final),
                     Outcome::TimedOut | Outcome::TransportFailed => true,
@@ -409,6 +419,11 @@ impl Leg {
             _ if matches!(method, Method::Cancel | Method::Bye) => {}
             _ => cx.event(LegEvent::Response { tx, outcome }),
         }
+    }
+
+    /// Notes an input of the table.
+    pub(super) fn met(&self, cx: &LegCx<'_>, input: &'static str) {
+        cx.probe.note(|| ("leg", self.state_name(), input));
     }
 
     /// The listener that our requests leave by, as the peer sees it, goes into Via.
@@ -451,6 +466,29 @@ impl Leg {
             came_by,
             behind_nat,
         );
+    }
+}
+
+/// What became of the INVITE, as the table says it.
+fn invite_outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Response(response) => match response.status().map(StatusCode::class) {
+            Some(1) => "1xx",
+            Some(2) => "2xx",
+            _ => "300-699",
+        },
+        Outcome::TimedOut => "Timer B",
+        Outcome::TransportFailed => "transport error",
+    }
+}
+
+/// What became of the BYE.
+fn bye_outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Response(r) if r.status().is_some_and(StatusCode::is_provisional) => "1xx",
+        Outcome::Response(_) => "final response",
+        Outcome::TimedOut => "Timer F",
+        Outcome::TransportFailed => "transport error",
     }
 }
 

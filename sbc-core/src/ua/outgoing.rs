@@ -2,6 +2,7 @@
 
 use super::event::{Failure, LegEvent, LegOutput};
 use super::leg::{ALLOW, Leg, LegCx, State, push_draft};
+use crate::Probe;
 use crate::dialog::{Dialog, OfferAnswer};
 use crate::limits;
 use crate::net::{ListenerId, Network, RealmId};
@@ -108,7 +109,7 @@ impl Leg {
         let mut leg = Self {
             network,
             realm: dial.realm,
-            transactions: TransactionSet::new(),
+            transactions: TransactionSet::noting(cx.probe.clone()),
             state: State::Ended,
             dialog,
             flow,
@@ -128,6 +129,8 @@ impl Leg {
 
     /// The addresses of the target, best first; none where the name has none.
     pub fn on_resolved(&mut self, cx: &mut LegCx<'_>, addresses: Vec<IpAddr>) {
+        let found = !addresses.is_empty();
+        self.met(cx, if found { "addresses" } else { "no address" });
         if !matches!(self.state, State::Resolving(_)) {
             return;
         }
@@ -254,7 +257,7 @@ impl Leg {
         if response.status() == Some(StatusCode::of(100)) {
             return;
         }
-        let Some((early, answer)) = calling.note_session(&response) else {
+        let Some((early, answer)) = calling.note_session(cx.probe, &response) else {
             return;
         };
         cx.event(LegEvent::Provisional {
@@ -271,7 +274,7 @@ impl Leg {
             return;
         };
         let early = calling
-            .note_session(&response)
+            .note_session(cx.probe, &response)
             .map_or(0, |(early, _)| early);
         let cseq = self.dialog.local_cseq();
         self.dialog = self.dialog.established(&response);
@@ -305,6 +308,8 @@ impl Leg {
             return;
         }
         if response.to_tag() == self.dialog.remote_tag() {
+            self.met(cx, "2xx again");
+            self.met_further_success(cx.probe);
             if let Some((invite, ack)) = &self.ack
                 && *invite == tx
             {
@@ -312,6 +317,7 @@ impl Leg {
             }
             return;
         }
+        self.met(cx, "2xx of another dialog");
         let tag = response.to_tag().unwrap_or_default();
         match self.released.iter().find(|(known, _)| **known == *tag) {
             Some((_, ack)) => cx.out.push_back(LegOutput::Transmit(ack.clone())),
@@ -352,6 +358,7 @@ impl Leg {
     /// Acknowledges the 2xx, with the header lines and the body of `draft`: a body is the answer to
     /// an offer that came with the 2xx.
     pub fn ack(&mut self, cx: &mut LegCx<'_>, draft: Option<&Message>) {
+        self.met(cx, "owner's ACK");
         let State::Answered(answered) = &self.state else {
             return;
         };
@@ -425,7 +432,11 @@ impl Leg {
 impl Calling {
     /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is
     /// due. Nothing: one early dialog too many.
-    fn note_session(&mut self, response: &Message) -> Option<(usize, Option<Bytes>)> {
+    fn note_session(
+        &mut self,
+        probe: &Probe,
+        response: &Message,
+    ) -> Option<(usize, Option<Bytes>)> {
         let tag = response.to_tag();
         let index = match self.early.iter().position(|e| e.tag.as_deref() == tag) {
             Some(index) => index,
@@ -433,6 +444,7 @@ impl Calling {
             None => {
                 let mut exchange = OfferAnswer::new();
                 if self.request.sdp().is_some() {
+                    probe.note(|| exchange.met("we send an offer"));
                     // From Idle an offer can always be sent.
                     let _sent = exchange.send_offer();
                 }
@@ -448,6 +460,7 @@ impl Calling {
         let Some(sdp) = response.sdp() else {
             return Some((index, None));
         };
+        probe.note(|| early.exchange.met("an answer arrives"));
         match early.exchange.receive_answer() {
             Ok(true) => {
                 early.answer = Some(sdp.clone());

@@ -17,6 +17,7 @@
 use super::event::LegEvent;
 use super::leg::{Leg, LegCx};
 use super::outgoing::build_cancel;
+use crate::Probe;
 use crate::sip::{InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transaction::{Outcome, TIMER_B, TxId};
@@ -53,6 +54,7 @@ impl Leg {
     /// # Errors
     /// CR, LF or NUL in a header.
     pub fn reinvite(&mut self, cx: &mut LegCx<'_>, draft: &Message) -> Result<TxId, InvalidValue> {
+        self.met_reoffer(cx.probe, "owner's re-INVITE");
         let request = self.build_request(cx, Method::Invite, draft)?;
         let mut out = Vec::new();
         let tx = self
@@ -73,6 +75,7 @@ impl Leg {
 
     /// Acknowledges the 2xx of our re-INVITE.
     pub fn ack_reinvite(&mut self, cx: &mut LegCx<'_>, draft: Option<&Message>) {
+        self.met_reoffer(cx.probe, "owner's ACK");
         let Some(Reoffer::Accepted { tx, cseq }) = self.reoffer.as_deref() else {
             return;
         };
@@ -83,6 +86,7 @@ impl Leg {
 
     /// Cancels our re-INVITE; what becomes of it is told as ever.
     pub fn cancel_reinvite(&mut self, cx: &mut LegCx<'_>) {
+        self.met_reoffer(cx.probe, "owner's cancel");
         let Some(Reoffer::Waiting {
             request,
             provisional,
@@ -119,6 +123,14 @@ impl Leg {
             Outcome::Response(response) => response.status(),
             Outcome::TimedOut | Outcome::TransportFailed => None,
         };
+        let input = match (status.map(StatusCode::class), &outcome) {
+            (Some(1), _) => "1xx",
+            (Some(2), _) => "2xx",
+            (_, Outcome::TimedOut) => "Timer B",
+            (_, Outcome::TransportFailed) => "transport error",
+            _ => "other final response",
+        };
+        self.met_reoffer(cx.probe, input);
         match status {
             Some(status) if status.is_provisional() => self.on_reinvite_provisional(cx),
             Some(status) if status.is_success() => self.on_reinvite_success(cx, tx, outcome),
@@ -131,10 +143,31 @@ impl Leg {
 
     /// The dialog ends: our re-INVITE, if one waits, is waited for no longer than a BYE would be. A
     /// peer that answered it with a 1xx and fell silent would hold the leg for ever.
-    pub(super) fn limit_reinvite(&mut self, now: Instant) {
+    pub(super) fn limit_reinvite(&mut self, cx: &LegCx<'_>) {
+        self.met_reoffer(cx.probe, "the dialog ends");
+        let now = cx.now;
         if let Some(Reoffer::Waiting { forget_at, .. }) = self.reoffer.as_deref_mut() {
             forget_at.get_or_insert(now + TIMER_B);
         }
+    }
+
+    /// Notes a further 2xx of an INVITE while no re-INVITE is open.
+    pub(super) fn met_further_success(&self, probe: &Probe) {
+        if self.reoffer.is_none() {
+            self.met_reoffer(probe, "2xx");
+        }
+    }
+
+    /// Notes an input of the table.
+    fn met_reoffer(&self, probe: &Probe, input: &'static str) {
+        probe.note(|| {
+            let state = match self.reoffer.as_deref() {
+                None => "none",
+                Some(Reoffer::Waiting { .. }) => "Waiting",
+                Some(Reoffer::Accepted { .. }) => "Accepted",
+            };
+            ("re-INVITE", state, input)
+        });
     }
 
     /// When [`Self::on_reinvite_timeout`] is due.
@@ -145,11 +178,12 @@ impl Leg {
         }
     }
 
-    pub(super) fn on_reinvite_timeout(&mut self, now: Instant) {
+    pub(super) fn on_reinvite_timeout(&mut self, cx: &LegCx<'_>) {
         let Some(Reoffer::Waiting { tx, forget_at, .. }) = self.reoffer.as_deref() else {
             return;
         };
-        if forget_at.is_some_and(|at| at <= now) {
+        if forget_at.is_some_and(|at| at <= cx.now) {
+            self.met_reoffer(cx.probe, "64 T1 without final response");
             self.transactions.forget(*tx);
             self.reoffer = None;
         }

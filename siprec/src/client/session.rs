@@ -35,6 +35,9 @@ use sbc_core::sdp::Codec;
 use sbc_core::sip::Message;
 use std::sync::Arc;
 
+/// As it is noted.
+const MACHINE: &str = "recording session";
+
 /// One recording session; see the module's table.
 #[derive(Debug)]
 pub(super) struct RecordingClient {
@@ -75,7 +78,15 @@ impl RecordingClient {
     }
 
     fn start(&self, cx: &mut SideCx<'_>, view: &CallView) -> State {
-        let ports = match self.reserve(cx, view) {
+        let reserved = self.reserve(cx, view);
+        let none = reserved.as_ref().map_or(true, Vec::is_empty);
+        let input = if none {
+            "`Answered`, no stream or no port"
+        } else {
+            "`Answered`"
+        };
+        cx.probe.note(|| (MACHINE, "`Idle`", input));
+        let ports = match reserved {
             Ok(ports) if ports.is_empty() => {
                 return self.fail(
                     cx,
@@ -183,7 +194,15 @@ impl RecordingClient {
         server: usize,
         message: &Message,
     ) -> State {
-        let answer = match answer::read(message, &story.lines) {
+        let answer = answer::read(message, &story.lines);
+        let takes = answer.is_ok();
+        let input = if takes {
+            "2xx that takes a stream"
+        } else {
+            "2xx that takes nothing"
+        };
+        cx.probe.note(|| (MACHINE, "`Dialling`", input));
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 cx.out.push_back(SideCommand::Hangup);
@@ -250,6 +269,19 @@ impl RecordingClient {
         }
     }
 
+    /// Notes an input of the table.
+    fn met(&self, cx: &SideCx<'_>, input: &'static str) {
+        cx.probe.note(|| {
+            let state = match &self.state {
+                State::Idle => "`Idle`",
+                State::Dialling { .. } => "`Dialling`",
+                State::Recording { .. } => "`Recording`",
+                State::Done => "`Done`",
+            };
+            (MACHINE, state, input)
+        });
+    }
+
     fn fail(&self, cx: &mut SideCx<'_>, server: usize, reason: String) -> State {
         self.tell(cx, server, RecorderStatus::Failed, reason);
         cx.out.push_back(SideCommand::Finished);
@@ -274,6 +306,9 @@ impl RecordingClient {
 
 impl SideLeg for RecordingClient {
     fn on_event(&mut self, cx: &mut SideCx<'_>, event: SideEvent<'_>) {
+        if let Some(input) = input_of(&event) {
+            self.met(cx, input);
+        }
         let state = std::mem::replace(&mut self.state, State::Done);
         self.state = match (state, event) {
             (State::Idle, SideEvent::Answered(view)) => self.start(cx, view),
@@ -303,6 +338,21 @@ impl SideLeg for RecordingClient {
             State::Idle | State::Recording { .. } | State::Done => None,
         }
     }
+}
+
+/// What is heard, as the table says it; nothing of what is noted where it is looked into.
+fn input_of(event: &SideEvent<'_>) -> Option<&'static str> {
+    Some(match event {
+        SideEvent::Answered(_) | SideEvent::Leg(LegNews::Answered(_)) => return None,
+        SideEvent::Changed(_) => "`Changed`",
+        SideEvent::Ended => "`Ended`",
+        SideEvent::Leg(LegNews::Provisional(_)) => "provisional above 100",
+        SideEvent::Leg(LegNews::Refused(_)) => "refusal",
+        SideEvent::Leg(LegNews::TimedOut) => "timeout",
+        SideEvent::Leg(LegNews::TransportFailed) => "a transport that failed",
+        SideEvent::Leg(LegNews::EndedByPeer) => "ended by the peer",
+        SideEvent::Timeout => "our deadline",
+    })
 }
 
 /// Brings the forks to what call and recorder want now; says nothing of those that stay.

@@ -18,7 +18,7 @@ use sbc_core::ports::{
 use sbc_core::sip::{Message, StatusCode, Uri, new_tag};
 use sbc_core::testing::{self, FakeMedia, Fixed};
 use sbc_core::transport::{ConnectionId, Flow, Incoming, Transmit, Transport};
-use sbc_core::{Entropy, Instant, Now, UnixMillis};
+use sbc_core::{Entropy, Instant, Now, Probe, UnixMillis};
 use siprec::SiprecRecorder;
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
@@ -232,6 +232,7 @@ impl World {
             entropy: &mut self.entropy,
             policy: &self.policy,
             media: &self.media,
+            probe: &Probe::default(),
         };
         let call = Call::begin(&mut cx, key, "id", &tag, Box::new(incoming))
             .expect("an INVITE without defects begins a call");
@@ -252,6 +253,7 @@ impl World {
             entropy: &mut self.entropy,
             policy: &self.policy,
             media: &self.media,
+            probe: &Probe::default(),
         };
         live.call.handle(&mut cx, input);
         self.drain(key, live);

@@ -6,7 +6,6 @@ mod invite;
 
 use crate::SiprecRecorder;
 use crate::testing::{Ports, at, message};
-use sbc_core::Entropy;
 use sbc_core::net::RealmId;
 use sbc_core::ports::{
     CallView, LegNews, Participant, PortId, RecorderPlan, RecorderStatus, SideCommand, SideCx,
@@ -14,6 +13,7 @@ use sbc_core::ports::{
 };
 use sbc_core::sdp::{Codec, Direction};
 use sbc_core::sip::{Message, StatusCode, Uri};
+use sbc_core::{Entropy, Probe};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ impl Bench {
             entropy: &mut self.entropy,
             reserve: &mut self.ports,
             out: &mut self.out,
+            probe: &Probe::default(),
         };
         self.leg.on_event(&mut cx, event);
     }
