@@ -6,6 +6,7 @@ mod cancel;
 mod chain;
 mod chaos;
 mod forking;
+mod hold;
 mod in_dialog;
 mod late_offer;
 mod limits;
