@@ -1,6 +1,6 @@
 //! Hold and resume: from either side, by re-INVITE and by UPDATE, in every spelling (RFC 3264 §8.4,
-//! §6.1; RFC 3261 §14). The direction reaches the other side as the holder meant it, `o=` goes up by
-//! one with a change and only then (RFC 3264 §8), and media stop and come back.
+//! §6.1; RFC 3261 §14). The direction reaches the other side as the holder meant it, `o=` goes up
+//! by one with a change and only then (RFC 3264 §8), and media stop and come back.
 
 use crate::world::{INSIDE, OUTSIDE, World, each_network, secs};
 use sbc_core::sdp::{Direction, Sdp};

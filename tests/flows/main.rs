@@ -6,6 +6,7 @@ mod cancel;
 mod chain;
 mod chaos;
 mod forking;
+mod glare;
 mod hold;
 mod in_dialog;
 mod late_offer;

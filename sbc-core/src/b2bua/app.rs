@@ -44,10 +44,7 @@ impl Call {
             return;
         };
         if served.waiting.is_some() {
-            let headers = [(HeaderName::RetryAfter, "1")];
-            return self.with_leg(cx, LegId(0), |leg, cx| {
-                leg.reply_to_request(cx, tx, &request, StatusCode::of(500), &headers);
-            });
+            return self.put_off(cx, LegId(0), tx, &request);
         }
         served.waiting = Some((tx, request.clone()));
         self.tell_app(cx, AppEvent::Request(&request));

@@ -3,10 +3,14 @@
 //!
 //! | the request | while | answer |
 //! |---|---|---|
-//! | re-INVITE, UPDATE with SDP | the call is settled | passed on |
+//! | re-INVITE | the call is settled | 100 (RFC 3261 §17.2.1), passed on |
+//! | UPDATE with SDP | the call is settled | passed on |
 //! | re-INVITE, UPDATE with SDP | one of the same side is open | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | UPDATE without SDP | an UPDATE of the same side is open | 500 with Retry-After (RFC 3311 §5.2) |
 //! | re-INVITE, UPDATE with SDP | one of the other side is open, or an ACK is missing | 491 (RFC 3261 §14.2, RFC 3311 §5.2) |
-//! | INFO, UPDATE without SDP | connected | passed on |
+//! | INFO, else UPDATE without SDP | connected | passed on |
+//! | with a Require that is not ours | any time | 420 with Unsupported (RFC 3261 §8.2.2.3) |
+//! | re-INVITE, UPDATE with a body that holds no SDP | any time | 415 (§8.2.3) |
 //! | any of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
 //! | OPTIONS | any time | 200 |
 //! | any other | any time | 405 (§8.2.1) |
@@ -18,6 +22,11 @@
 //! | 300 to 699 | the same | as before the offer (§14.1) |
 //! | 481, 408, nothing | the same; then the call ends (§12.2.1.2) | closed |
 //! | it cannot be reached | 503 | as before the offer |
+//!
+//! Nobody but the phones waits and tries again: where both sides offer at once, each gets 491, from
+//! us or from the other side through us, and chooses its time by whether the Call-ID of its own
+//! dialog is its own (§14.1). The caller's is and the callee's is not, so that they do not meet
+//! again; in a chain of border controllers it is the same at both of its ends.
 
 use super::call::{Call, Connected, Phase};
 use super::event::{EndedBy, Side};
@@ -31,7 +40,7 @@ use crate::ports::{MessageRules, Peer, RequestFacts, RuleFacts};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::{Outcome, TxId};
 use crate::transport::Incoming;
-use crate::ua::{ALLOW, Leg, Reply};
+use crate::ua::{ALLOW, Leg, Reply, unknown_extensions};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,34 +131,36 @@ impl Call {
         request: Box<Message>,
     ) {
         let offers = request.method() == Some(&Method::Invite) || request.sdp().is_some();
-        match request.method() {
-            Some(Method::Options) => {
-                let allow = [(HeaderName::Allow, ALLOW)];
-                return self.refuse_request(cx, id, tx, &request, 200, &allow);
-            }
-            Some(Method::Invite | Method::Update | Method::Info) => {}
-            _ => {
-                let allow = [(HeaderName::Allow, ALLOW)];
-                return self.refuse_request(cx, id, tx, &request, 405, &allow);
-            }
+        if let Some((status, name, value)) = own_answer(&request) {
+            return self.reply_to_side(cx, id, tx, &request, status, &[(name, &value)]);
         }
         let Phase::Connected(connected) = &self.phase else {
-            let later = [(HeaderName::RetryAfter, "1")];
-            return self.refuse_request(cx, id, tx, &request, 500, &later);
+            return self.put_off(cx, id, tx, &request);
         };
         let (a, b) = (LegId(0), connected.callee);
-        let mut open = connected.exchanges.iter().filter(|e| e.is_offer());
-        let own = open.clone().any(|e| e.from == side);
-        let open = open.next().is_some();
+        let open = connected.exchanges.iter().any(Exchange::is_offer);
+        let updates = request.method() == Some(&Method::Update);
+        let in_the_way = |e: &Exchange| {
+            let update = e.request.method() == Some(&Method::Update);
+            e.from == side && (offers && e.is_offer() || updates && update)
+        };
+        let own = connected.exchanges.iter().any(in_the_way);
         let busy = connected.exchanges.len() >= limits::LEG_TRANSACTIONS;
-        if busy || (offers && own) {
-            let later = [(HeaderName::RetryAfter, "1")];
-            return self.refuse_request(cx, id, tx, &request, 500, &later);
+        if busy || own {
+            return self.put_off(cx, id, tx, &request);
         }
         if offers && (open || !self.is_settled(a) || !self.is_settled(b)) {
-            return self.refuse_request(cx, id, tx, &request, 491, &[]);
+            return self.reply_to_side(cx, id, tx, &request, 491, &[]);
         }
         self.pass_on(cx, side, tx, request);
+    }
+
+    /// Not now: 500, to be tried again after 0 to 10 seconds, drawn at random (RFC 3261 §14.2, RFC
+    /// 3311 §5.2).
+    pub(super) fn put_off(&mut self, cx: &mut Cx<'_>, id: LegId, tx: TxId, request: &Message) {
+        let seconds = cx.entropy.below(11).to_string();
+        let later = [(HeaderName::RetryAfter, &*seconds)];
+        self.reply_to_side(cx, id, tx, request, 500, &later);
     }
 
     fn is_settled(&self, id: LegId) -> bool {
@@ -157,7 +168,7 @@ impl Call {
         seat.is_some_and(|seat| seat.leg.is_settled())
     }
 
-    fn refuse_request(
+    fn reply_to_side(
         &mut self,
         cx: &mut Cx<'_>,
         id: LegId,
@@ -230,7 +241,7 @@ impl Call {
                 Err(fault) => {
                     tracing::info!(%fault, "an offer cannot be passed on");
                     self.restore(before);
-                    return self.refuse_request(cx, here, asked, &request, 488, &[]);
+                    return self.reply_to_side(cx, here, asked, &request, 488, &[]);
                 }
             },
             (None, Method::Invite) => (Session::Asked(before), Bytes::new()),
@@ -241,6 +252,9 @@ impl Call {
             let content_type = request.header(&HeaderName::ContentType).unwrap_or_default();
             // Read from a header: without line breaks.
             let _typed = draft.set_body(content_type, request.body());
+        }
+        if method == Method::Invite {
+            self.reply_to_side(cx, here, asked, &request, 100, &[]);
         }
         let mut sent = None;
         self.with_leg(cx, there, |leg, cx| {
@@ -260,7 +274,7 @@ impl Call {
                 };
                 connected.exchanges.push(exchange);
             }
-            _ => self.refuse_request(cx, here, asked, &request, 500, &[]),
+            _ => self.reply_to_side(cx, here, asked, &request, 500, &[]),
         }
     }
 
@@ -428,7 +442,7 @@ impl Call {
             self.restore(before);
         }
         if let Some(here) = self.leg_on(exchange.from) {
-            self.refuse_request(cx, here, exchange.asked, &exchange.request, status, &[]);
+            self.reply_to_side(cx, here, exchange.asked, &exchange.request, status, &[]);
         }
     }
 
@@ -484,8 +498,30 @@ impl Call {
                 continue;
             }
             if let Some(here) = self.leg_on(exchange.from) {
-                self.refuse_request(cx, here, exchange.asked, &exchange.request, 487, &[]);
+                self.reply_to_side(cx, here, exchange.asked, &exchange.request, 487, &[]);
             }
         }
     }
+}
+
+/// What is answered by us, whatever the call does: status and a header; nothing for what may be
+/// passed on (RFC 3261 §8.2).
+fn own_answer(request: &Message) -> Option<(u16, HeaderName, String)> {
+    let passes = match request.method() {
+        Some(Method::Invite | Method::Update | Method::Info) => true,
+        Some(Method::Options) => false,
+        _ => return Some((405, HeaderName::Allow, ALLOW.into())),
+    };
+    let unknown = unknown_extensions(request);
+    if !unknown.is_empty() {
+        return Some((420, HeaderName::Unsupported, unknown));
+    }
+    if !passes {
+        return Some((200, HeaderName::Allow, ALLOW.into()));
+    }
+    let describes = request.method() != Some(&Method::Info);
+    if describes && !request.body().is_empty() && request.sdp().is_none() {
+        return Some((415, HeaderName::Accept, SDP.into()));
+    }
+    None
 }

@@ -2,12 +2,8 @@
 
 use crate::sip::{HeaderName, Message, Method, Scheme, StatusCode, Uri};
 use crate::transport::{Flow, Transmit};
-use crate::ua::ALLOW;
+use crate::ua::{ALLOW, unknown_extensions};
 use std::hash::{BuildHasher, RandomState};
-
-/// Option tags that a Require of an INVITE may name: the recording server knows it, and no other
-/// core answers 420 to it (RFC 7866 §6.1.1).
-const EXTENSIONS: &[&str] = &["siprec"];
 
 /// Makes the answers. The To tag is a keyed hash of the request, so that a repeated request gets
 /// the same one (§8.2.7).
@@ -112,18 +108,6 @@ pub(super) fn transmit(flow: Flow, request: &Message, reply: &Message) -> Transm
 
 fn allow() -> (HeaderName, &'static str) {
     (HeaderName::Allow, ALLOW)
-}
-
-fn unknown_extensions(request: &Message) -> String {
-    request
-        .header_values(&HeaderName::Require)
-        .filter(|tag| {
-            !EXTENSIONS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(tag))
-        })
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 /// Whether the body is one that a call can begin with (RFC 3261 §8.2.3): none, SDP, or parts.

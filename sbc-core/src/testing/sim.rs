@@ -232,6 +232,14 @@ impl Sim {
         self.touched(phone);
     }
 
+    /// As [`Self::act`], though an offer be open: what no phone should do.
+    pub fn act_rudely(&mut self, phone: NodeId, call: usize, act: Act) {
+        let now = self.now;
+        let posts = self.phone_mut(phone).act_rudely(now, call, act);
+        self.post(phone, posts);
+        self.touched(phone);
+    }
+
     /// A phone sends a request outside of any dialog, or any other text. Line ends become CRLF; the
     /// length of a body is not corrected.
     pub fn send_raw(&mut self, phone: NodeId, to: &str, transport: Transport, text: &str) {

@@ -2,11 +2,14 @@
 //! transaction and dialog machines. Calls are made of legs; so are scripted phones.
 
 mod event;
+mod extensions;
 mod incoming;
 mod leg;
 mod outgoing;
 mod reoffer;
 mod route;
+
+pub(crate) use extensions::unknown_extensions;
 
 pub use event::{Failure, LegEvent, LegOutput};
 pub use incoming::Reply;

@@ -45,8 +45,25 @@ impl Phone {
     pub(in crate::testing) fn act_now(&mut self, now: Instant, call: usize, act: Act) -> Vec<Post> {
         let mut out = Vec::new();
         let dialogs = &self.calls[call].dialogs;
-        if let Some(dialog) = dialogs.iter().position(|d| d.state == State::Up) {
+        if let Some(dialog) = dialogs.iter().position(|d| d.state == State::Up)
+            && !(act.renews() && self.is_busy(call, dialog))
+        {
             self.act(now, (call, dialog), act, 1, &mut out);
+        }
+        out
+    }
+
+    /// As [`Self::act_now`], though an offer be open.
+    pub(in crate::testing) fn act_rudely(
+        &mut self,
+        now: Instant,
+        call: usize,
+        act: Act,
+    ) -> Vec<Post> {
+        let mut out = Vec::new();
+        let dialogs = &self.calls[call].dialogs;
+        if let Some(dialog) = dialogs.iter().position(|d| d.state == State::Up) {
+            self.act(now, (call, dialog), act, TRIES, &mut out);
         }
         out
     }
@@ -89,9 +106,10 @@ impl Phone {
         if self.calls[call].dialogs[dialog].state != State::Up {
             return;
         }
-        if !self.act(now, (call, dialog), act, 1, out) {
+        if act.renews() && self.is_busy(call, dialog) {
             return self.wake(now + BUSY, call, Step::Act(dialog, number));
         }
+        self.act(now, (call, dialog), act, 1, out);
         if let Some(after) = next {
             self.wake(now + after, call, Step::Act(dialog, number + 1));
         }
@@ -104,11 +122,13 @@ impl Phone {
         (act, tries): (Act, u8),
         out: &mut Vec<Post>,
     ) {
-        if self.calls[call].dialogs[dialog].state == State::Up
-            && !self.act(now, (call, dialog), act, tries, out)
-        {
-            self.wake(now + BUSY, call, Step::Again(dialog, act, tries));
+        if self.calls[call].dialogs[dialog].state != State::Up {
+            return;
         }
+        if self.is_busy(call, dialog) {
+            return self.wake(now + BUSY, call, Step::Again(dialog, act, tries));
+        }
+        self.act(now, (call, dialog), act, tries, out);
     }
 
     /// Whether an offer is open in either direction.
@@ -132,7 +152,6 @@ impl Phone {
             .any(|u| (u.call, u.dialog) == (call, dialog))
     }
 
-    /// False: not now.
     fn act(
         &mut self,
         now: Instant,
@@ -140,10 +159,7 @@ impl Phone {
         act: Act,
         tries: u8,
         out: &mut Vec<Post>,
-    ) -> bool {
-        if act.renews() && self.is_busy(call, dialog) {
-            return false;
-        }
+    ) {
         let port = (act == Act::Invite(Spelling::Moved) || act == Act::Update(Spelling::Moved))
             .then(|| self.port());
         let session = &mut self.calls[call].dialogs[dialog].session;
@@ -174,7 +190,6 @@ impl Phone {
         client.renews = act.renews().then_some(Renews { act, tries, before });
         self.clients.push(client);
         out.push(post);
-        true
     }
 
     /// The answer to a re-INVITE: its ACK.
@@ -308,14 +323,15 @@ impl Phone {
         (call, dialog): (usize, usize),
         out: &mut Vec<Post>,
     ) {
-        if self.waits_for_ack(call, dialog) || self.has_own_offer(call, dialog) {
+        let offers = request.method() == Some(&Method::Invite) || request.sdp().is_some();
+        if offers && (self.waits_for_ack(call, dialog) || self.has_own_offer(call, dialog)) {
             return self.reply(now, way, request, 491, out);
         }
-        if self
-            .offered
-            .iter()
-            .any(|o| (o.call, o.dialog) == (call, dialog))
-        {
+        let in_the_way = |o: &Offered| {
+            (o.call, o.dialog) == (call, dialog)
+                && (offers || o.request.method() == request.method())
+        };
+        if self.offered.iter().any(in_the_way) {
             return self.reply(now, way, request, 500, out);
         }
         let Renewal { after, .. } = self.calls[call].renewal();
