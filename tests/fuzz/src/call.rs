@@ -2,28 +2,27 @@
 //! daemon: messages of a grammar with fields changed, raw ones, time, verdicts, failures, commands.
 //!
 //! Each input has few outputs, each message that a call sends is sound, media commands name ports
-//! that are there, one end is told, and 64 seconds after a shutdown nothing is left.
+//! that are there, it says first that it started and last that it ended, each once. Nobody is left
+//! waiting: left alone for an hour, a call that was never answered has ended. 64 seconds after a
+//! shutdown nothing is left: no call, dialog, transaction, media session or port.
 
+mod policy;
 mod script;
 
+use self::policy::policy;
 use super::take::Take;
 use bytes::Bytes;
 use sbc_core::b2bua::{Call, CallEvent, CallKey, Command, Cx, Input, LegId, Output};
 use sbc_core::endpoint::{EndpointCore, Route};
-use sbc_core::net::{ListenerId, RealmId};
-use sbc_core::ports::{
-    CallHooks, Effect, MediaEvent, MediaPlane, ModuleFactory, PortId, RecorderPlan, SessionId,
-    Verdict,
-};
-use sbc_core::sip::{Message, StatusCode, Uri, new_tag};
-use sbc_core::testing::{self, FakeMedia, Fixed};
+use sbc_core::net::ListenerId;
+use sbc_core::ports::{Effect, MediaEvent, MediaPlane, PortId, SessionId, Verdict};
+use sbc_core::sip::{Message, StatusCode, new_tag};
+use sbc_core::testing::{FakeMedia, Fixed};
 use sbc_core::transport::{ConnectionId, Flow, Incoming, Transmit, Transport};
 use sbc_core::{Entropy, Instant, Now, Probe, UnixMillis};
-use siprec::SiprecRecorder;
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 const STEPS: usize = 150;
@@ -31,13 +30,16 @@ const CALLS: usize = 3;
 const OUTPUTS: usize = 64;
 const REMEMBERED: usize = 12;
 const TIMEOUTS_AT_ONCE: usize = 100;
+/// Longer than any call may ring.
+const ALONE: Duration = Duration::from_secs(3_600);
 /// Timer B of a BYE behind that of an INVITE (RFC 3261 §17).
 const LAST_BREATH: Duration = Duration::from_secs(64);
 
-/// The first byte says what the policy is; then come steps.
+/// The first byte says what the policy is, the last one what else is peculiar; between are steps.
 pub fn call(data: &[u8]) {
+    let (peculiar, data) = data.split_last().map_or((0, data), |(p, rest)| (*p, rest));
     let mut take = Take(data);
-    let mut world = World::new(take.byte());
+    let mut world = World::new(take.byte(), peculiar);
     let first = script::invite(&mut take);
     world.arrives(world.caller, first);
     for _ in 0..STEPS {
@@ -46,13 +48,44 @@ pub fn call(data: &[u8]) {
         }
         world.step(&mut take);
     }
+    if peculiar & 1 != 0 {
+        world.leave_alone();
+    }
     world.finish();
 }
 
 struct Live {
     call: Call,
-    ends: usize,
+    started: bool,
+    answered: bool,
+    ended: bool,
     done: bool,
+}
+
+impl Live {
+    const fn new(call: Call) -> Self {
+        Self {
+            call,
+            started: false,
+            answered: false,
+            ended: false,
+            done: false,
+        }
+    }
+
+    fn told(&mut self, event: &CallEvent) {
+        assert!(!self.ended, "{event:?} behind the end");
+        match event {
+            CallEvent::Started => assert!(!std::mem::replace(&mut self.started, true)),
+            CallEvent::Answered => assert!(!std::mem::replace(&mut self.answered, true)),
+            CallEvent::Ended(summary) => {
+                self.ended = true;
+                assert_eq!(summary.answered_at.is_some(), self.answered, "{summary:?}");
+            }
+            CallEvent::Ringing(_) => assert!(self.started && !self.answered),
+            CallEvent::Recorder(_) => {}
+        }
+    }
 }
 
 struct World {
@@ -66,6 +99,8 @@ struct World {
     caller: Flow,
     /// The newest requests that calls sent.
     sent: VecDeque<(Flow, Message)>,
+    /// The newest messages that arrived.
+    arrived: VecDeque<(Flow, Bytes)>,
     /// Tags of ours.
     tags: Vec<Box<str>>,
     lookups: Vec<(CallKey, LegId)>,
@@ -73,7 +108,7 @@ struct World {
 }
 
 impl World {
-    fn new(choice: u8) -> Self {
+    fn new(choice: u8, peculiar: u8) -> Self {
         let transport = if choice & 128 == 0 {
             Transport::Udp
         } else {
@@ -83,7 +118,7 @@ impl World {
             core: EndpointCore::new(),
             calls: BTreeMap::new(),
             next_key: 1,
-            policy: policy(choice),
+            policy: policy(choice, peculiar),
             media: FakeMedia::default(),
             entropy: Entropy::from_seed(1),
             now: Now {
@@ -97,6 +132,7 @@ impl World {
                 connection: (transport == Transport::Tcp).then_some(ConnectionId(7)),
             },
             sent: VecDeque::new(),
+            arrived: VecDeque::new(),
             tags: Vec::new(),
             lookups: Vec::new(),
             asked: Vec::new(),
@@ -189,7 +225,26 @@ impl World {
                 let event = MediaEvent::RecordFailed(PortId(u64::from(choice >> 3)), "full".into());
                 Input::Media(Box::new(event))
             }),
-            _ => self.each_call(|_| Input::Command(Command::HangUp)),
+            _ => self.disturb(choice >> 3),
+        }
+    }
+
+    /// What the network and the operator do.
+    fn disturb(&mut self, choice: u8) {
+        match choice {
+            0..8 => self.each_call(|_| Input::Command(Command::HangUp)),
+            8 => self.each_call(|_| Input::Command(Command::Shutdown)),
+            9..12 => {
+                let caller = self.caller;
+                self.each_call(|_| Input::TransportError(Box::new(caller)));
+            }
+            // An old message comes once more.
+            _ => {
+                let newest = usize::from(choice - 12) % self.arrived.len().max(1);
+                if let Some((flow, bytes)) = self.arrived.iter().rev().nth(newest).cloned() {
+                    self.arrives(flow, bytes);
+                }
+            }
         }
     }
 
@@ -201,6 +256,10 @@ impl World {
 
     /// A datagram, or a message of a stream.
     fn arrives(&mut self, flow: Flow, bytes: Bytes) {
+        if self.arrived.len() == REMEMBERED {
+            self.arrived.pop_front();
+        }
+        self.arrived.push_back((flow, bytes.clone()));
         let Ok(mut message) = Message::parse_datagram(bytes) else {
             return;
         };
@@ -236,12 +295,7 @@ impl World {
         };
         let call = Call::begin(&mut cx, key, "id", &tag, Box::new(incoming))
             .expect("an INVITE without defects begins a call");
-        let live = Live {
-            call,
-            ends: 0,
-            done: false,
-        };
-        self.drain(key, live);
+        self.drain(key, Live::new(call));
     }
 
     fn handle(&mut self, key: CallKey, input: Input) {
@@ -270,8 +324,7 @@ impl World {
                 Output::Resolve(leg, _) => self.lookups.push((key, leg)),
                 Output::Ask(_) => self.asked.push(key),
                 Output::Media(commands) => self.media.command(SessionId(key.0), commands),
-                Output::Event(CallEvent::Ended(_)) => live.ends += 1,
-                Output::Event(_) => {}
+                Output::Event(event) => live.told(&event),
                 Output::Claim { call_id, tag } => {
                     self.core.claim(key, &call_id, &tag);
                     self.tags.push(tag);
@@ -282,7 +335,7 @@ impl World {
                     residues,
                 } => self.core.release(self.now.mono, &call_id, &tags, residues),
                 Output::Done => {
-                    assert_eq!(live.ends, 1, "ends told before Done");
+                    assert!(live.ended, "Done before an end was told");
                     live.done = true;
                 }
             }
@@ -332,6 +385,25 @@ impl World {
         self.now.unix.0 += u64::try_from(passed.as_millis()).unwrap_or(0);
     }
 
+    /// Names are looked up and modules decide, then nothing happens for long.
+    fn leave_alone(&mut self) {
+        while let Some((key, leg)) = self.lookups.pop() {
+            self.handle(key, Input::Resolved(Box::new((leg, Vec::new()))));
+        }
+        while let Some(key) = self.asked.pop() {
+            let verdict = Verdict::Continue(Vec::new());
+            self.handle(key, Input::Verdict(Box::new(verdict)));
+        }
+        self.pass_until(self.now.mono + ALONE);
+        while let Some((key, leg)) = self.lookups.pop() {
+            self.handle(key, Input::Resolved(Box::new((leg, Vec::new()))));
+        }
+        self.pass_until(self.now.mono + ALONE);
+        if let Some(live) = self.calls.values().find(|live| !live.answered) {
+            panic!("waits for ever: {:?}", live.call);
+        }
+    }
+
     fn finish(mut self) {
         self.each_call(|_| Input::Command(Command::Shutdown));
         self.pass_until(self.now.mono + LAST_BREATH);
@@ -344,70 +416,3 @@ impl World {
         assert_eq!(self.core.lingering(), 0, "transactions linger for ever");
     }
 }
-
-/// Realms outside (0), inside (1) and of recorders (2), and where calls go.
-fn policy(choice: u8) -> Fixed {
-    let transport = if choice & 1 == 0 {
-        Transport::Udp
-    } else {
-        Transport::Tcp
-    };
-    let host = if choice & 2 == 0 {
-        "10.0.0.20"
-    } else {
-        "pbx.example.com"
-    };
-    let mut route = testing::Route::to(1, host, transport);
-    if choice & 4 != 0 {
-        route = route.or_to(1, "10.0.0.21", Transport::Udp);
-    }
-    if choice & 8 != 0 {
-        route = route.recorded_by(Arc::new(recorder()));
-    }
-    if choice & 16 != 0 {
-        route = route.asking(Arc::new(Module));
-    }
-    if choice & 32 != 0 {
-        route = route.without_relay();
-    }
-    let policy = Fixed::new()
-        .realm("outside", "198.51.100.1")
-        .realm("inside", "10.0.0.1")
-        .realm("recording", "10.9.0.1");
-    if choice & 64 != 0 {
-        let echo = apps::build("echo").expect("the app is there");
-        return policy.otherwise_app(echo);
-    }
-    policy.otherwise(route)
-}
-
-fn recorder() -> SiprecRecorder {
-    let srs = ["sip:rec@10.9.0.51", "sip:rec@10.9.0.52;transport=udp"];
-    SiprecRecorder::new(RecorderPlan {
-        name: "main".into(),
-        srs: srs.map(|uri| Uri::parse(uri).expect("a URI")).into(),
-        timeout: Duration::from_secs(2),
-        skip_failover_codes: None,
-        realm: RealmId(2),
-    })
-    .expect("a plan")
-}
-
-/// A module whose verdict the input gives.
-#[derive(Debug)]
-struct Module;
-
-impl ModuleFactory for Module {
-    fn name(&self) -> &str {
-        "fuzz"
-    }
-
-    fn open(&self) -> Box<dyn CallHooks> {
-        Box::new(Silent)
-    }
-}
-
-#[derive(Debug)]
-struct Silent;
-
-impl CallHooks for Silent {}
