@@ -160,6 +160,8 @@ impl OfferAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::VecDeque;
 
     #[test]
     fn an_offer_and_its_answer_agree_a_session() {
@@ -212,5 +214,103 @@ mod tests {
         let mut oa = OfferAnswer::new();
         assert_eq!(oa.receive_answer(), Err(OaError::NoOffer));
         assert_eq!(oa.send_answer(), Err(OaError::NoOffer));
+    }
+
+    /// What is under way between two sides; each offer has a number.
+    #[derive(Clone, Copy, Debug)]
+    enum Said {
+        Offer(u32),
+        Answer(u32),
+        Refusal(u32),
+    }
+
+    /// One of two sides, each with the machine of its own dialog with the other.
+    #[derive(Default)]
+    struct Party {
+        machine: OfferAnswer,
+        /// The offer that is open, ours or theirs.
+        open: u32,
+        /// The offer whose session it believes in; 0: none.
+        believes: u32,
+        inbox: VecDeque<Said>,
+    }
+
+    impl Party {
+        /// What it says to what it hears.
+        fn hear(&mut self) -> Option<Said> {
+            match self.inbox.pop_front()? {
+                Said::Offer(number) => match self.machine.receive_offer() {
+                    Ok(()) => {
+                        self.open = number;
+                        None
+                    }
+                    Err(_) => Some(Said::Refusal(number)),
+                },
+                Said::Answer(number) => {
+                    assert_eq!(self.machine.receive_answer(), Ok(true));
+                    assert_eq!(number, self.open);
+                    self.believes = number;
+                    None
+                }
+                Said::Refusal(number) => {
+                    assert_eq!(number, self.open);
+                    self.machine.reject();
+                    None
+                }
+            }
+        }
+
+        fn act(&mut self, choice: u8, number: u32) -> Option<Said> {
+            match (choice, self.machine.state()) {
+                (0, OaState::RemoteOffer { .. }) => {
+                    self.machine.reject();
+                    Some(Said::Refusal(self.open))
+                }
+                (_, OaState::RemoteOffer { .. }) => {
+                    self.machine.send_answer().expect("an offer is open");
+                    self.believes = self.open;
+                    Some(Said::Answer(self.open))
+                }
+                _ => {
+                    self.machine.send_offer().ok()?;
+                    self.open = number;
+                    Some(Said::Offer(number))
+                }
+            }
+        }
+    }
+
+    proptest! {
+        /// Each message arrives once and in order, as the transactions below see to it.
+        #[test]
+        fn two_sides_that_obey_their_machines_never_disagree(
+            tape in proptest::collection::vec((any::<bool>(), 0..5_u8), 0..60),
+        ) {
+            let mut sides = [Party::default(), Party::default()];
+            let mut offers = 0;
+            // At the end everything arrives, and who owes an answer gives it; twice over.
+            let hear = |n: u8| (true, (n % 2 == 0, 4));
+            let settling = (0..40).map(hear).chain([(true, (true, 1)), (true, (false, 1))]);
+            let settling = settling.clone().chain(settling);
+            for (end, (who, choice)) in tape.into_iter().map(|t| (false, t)).chain(settling) {
+                let who = usize::from(who);
+                let owes = matches!(sides[who].machine.state(), OaState::RemoteOffer { .. });
+                let said = if choice > 2 {
+                    sides[who].hear()
+                } else if end && !owes {
+                    None
+                } else {
+                    offers += 1;
+                    sides[who].act(choice, offers)
+                };
+                sides[1 - who].inbox.extend(said);
+            }
+            let [one, other] = &sides;
+            prop_assert!(one.inbox.is_empty() && other.inbox.is_empty());
+            prop_assert_eq!(one.machine.state(), other.machine.state());
+            prop_assert_eq!(one.believes, other.believes);
+            let agreed = if one.believes == 0 { OaState::Idle } else { OaState::Stable };
+            prop_assert_eq!(one.machine.state(), agreed);
+        }
     }
 }
