@@ -1,6 +1,7 @@
 //! Whole SBCs between phones that share no machine with them, in virtual time, over a network that
 //! misbehaves by seed. One file for each feature; `chaos` draws calls at random.
 
+mod agreement;
 mod basic;
 mod cancel;
 mod chain;

@@ -50,7 +50,8 @@ impl FakeMedia {
         })
     }
 
-    /// Where RTP goes that arrives at this address, as relayed and as forked: each way once.
+    /// Where RTP goes that arrives at this address, as relayed and as forked: each way once. None
+    /// where nothing is taken from the port's peer.
     #[must_use]
     pub fn ways_of(&self, at: SocketAddr) -> Vec<SocketAddr> {
         let inner = self.inner();
@@ -59,6 +60,9 @@ impl FakeMedia {
             let Some((from, _)) = session.ports.iter().find(|(_, bound)| **bound == at) else {
                 continue;
             };
+            if session.peers.get(from).is_some_and(|peer| !peer.receive) {
+                continue;
+            }
             let paths = session.relays.iter().chain(&session.forks);
             let out = paths.filter(|(port, _)| port == from).map(|(_, out)| out);
             let peers = out.filter_map(|out| session.peers.get(out));
