@@ -289,7 +289,7 @@ mod tests {
             let mut sides = [Party::default(), Party::default()];
             let mut offers = 0;
             // At the end everything arrives, and who owes an answer gives it; twice over.
-            let hear = |n: u8| (true, (n % 2 == 0, 4));
+            let hear = |n: u8| (true, (n.is_multiple_of(2), 4));
             let settling = (0..40).map(hear).chain([(true, (true, 1)), (true, (false, 1))]);
             let settling = settling.clone().chain(settling);
             for (end, (who, choice)) in tape.into_iter().map(|t| (false, t)).chain(settling) {
