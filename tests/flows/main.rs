@@ -14,6 +14,7 @@ mod late_offer;
 mod limits;
 mod lost;
 mod media;
+mod negotiation;
 mod recorder;
 mod redirect;
 mod refusal;

@@ -44,8 +44,12 @@ impl Call {
                     sdp: &sdp,
                     version,
                 };
-                self.pass_sdp(cx, &plan, &passing).unwrap_or_default()
+                let body = self.pass_sdp(cx, &plan, &passing).unwrap_or_default();
+                self.note_shown(early, &body);
+                body
             }
+            // Repeated for a caller that may have lost it; media stay where they are.
+            None if message.sdp().is_some() => self.shown(early),
             None => Bytes::new(),
         };
         let headers = self.crossing(id, LegId(0), message);
@@ -68,6 +72,21 @@ impl Call {
             );
         });
         self.event(CallEvent::Ringing(status));
+    }
+
+    fn note_shown(&mut self, early: usize, body: &Bytes) {
+        if let Phase::Dialing(dialing) = &mut self.phase {
+            dialing.shown.push((early, body.clone()));
+        }
+    }
+
+    /// The description that the caller was shown in this early dialog; none where it was not.
+    fn shown(&self, early: usize) -> Bytes {
+        let Phase::Dialing(dialing) = &self.phase else {
+            return Bytes::new();
+        };
+        let shown = dialing.shown.iter().find(|(of, _)| *of == early);
+        shown.map(|(_, body)| body.clone()).unwrap_or_default()
     }
 
     /// The callee answered.

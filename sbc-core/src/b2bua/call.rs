@@ -10,7 +10,7 @@
 //! | (new) | INVITE, plan connects | Dialing | 100, INVITE to the first target | setup |
 //! | Admitting | verdict continue | Dialing | INVITE to the first target | setup |
 //! | Admitting | verdict refuse | Ending | refusal | setup |
-//! | Dialing | callee's 1xx | Dialing | 1xx to the caller, media | setup |
+//! | Dialing | callee's 1xx | Dialing | 1xx to the caller; media, where it is the first with SDP of its early dialog | setup |
 //! | Dialing | callee's 2xx | Connected | ACK, 2xx to the caller, media | setup |
 //! | Dialing | callee refuses, fails, rings too long | Dialing | CANCEL or nothing, next target | setup |
 //! | Dialing | callee's 3xx, where it is followed | Dialing | INVITE to its best Contact | setup, redirect |
@@ -76,6 +76,8 @@ pub(super) struct Dialing {
     /// How many early dialogs of former targets the caller was shown: targets do not share any,
     /// since each answers the offer by itself.
     pub(super) first_early: usize,
+    /// The descriptions that the caller was shown in early dialogs of this target.
+    pub(super) shown: Vec<(usize, Bytes)>,
 }
 
 /// Both sides answered.

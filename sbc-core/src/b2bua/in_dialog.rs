@@ -11,7 +11,8 @@
 //! | INFO, else UPDATE without SDP | connected | passed on |
 //! | with a Require that is not ours | any time | 420 with Unsupported (RFC 3261 §8.2.2.3) |
 //! | re-INVITE, UPDATE with a body that holds no SDP | any time | 415 (§8.2.3) |
-//! | any of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
+//! | UPDATE with SDP of the callee | before the answer | 491: our offer has no answer that is certain (RFC 3311 §5.2, RFC 6337 §2.2) |
+//! | any other of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
 //! | OPTIONS | any time | 200 |
 //! | any other | any time | 405 (§8.2.1) |
 //!
@@ -135,6 +136,13 @@ impl Call {
             return self.reply_to_side(cx, id, tx, &request, status, &[(name, &value)]);
         }
         let Phase::Connected(connected) = &self.phase else {
+            let offered = self
+                .invite
+                .as_ref()
+                .is_some_and(|i| i.message.sdp().is_some());
+            if side == Side::B && offered && request.sdp().is_some() {
+                return self.reply_to_side(cx, id, tx, &request, 491, &[]);
+            }
             return self.put_off(cx, id, tx, &request);
         };
         let (a, b) = (LegId(0), connected.callee);

@@ -133,6 +133,7 @@ impl Call {
         let callee = self.new_leg_id();
         self.phase = Phase::Dialing(Box::new(Dialing {
             first_early: self.shown_tags,
+            shown: Vec::new(),
             plan,
             target,
             callee,

@@ -163,6 +163,12 @@ impl Dialog {
         }
     }
 
+    /// The CSeq of the peer's last request so far, of which this dialog was told nothing: it was
+    /// early.
+    pub fn heard(&mut self, cseq: Option<u32>) {
+        self.remote_cseq = self.remote_cseq.max(cseq);
+    }
+
     /// A request of ours in this dialog, with the next CSeq; without Via, Contact and body.
     ///
     /// # Errors

@@ -232,7 +232,7 @@ impl Sim {
         self.touched(phone);
     }
 
-    /// As [`Self::act`], though an offer be open: what no phone should do.
+    /// As [`Self::act`], though an offer be open or nobody have answered yet: what few phones do.
     pub fn act_rudely(&mut self, phone: NodeId, call: usize, act: Act) {
         let now = self.now;
         let posts = self.phone_mut(phone).act_rudely(now, call, act);

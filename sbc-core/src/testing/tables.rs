@@ -251,6 +251,7 @@ pub const LEG: Table = Table {
     source: include_str!("../ua/leg.rs"),
     words: &[
         ("hung up", &[]),
+        ("in an early dialog", &[]),
         ("CANCEL sent", &[]),
         ("1xx above 100", &["1xx"]),
         ("300 to 699", &["300-699"]),

@@ -25,6 +25,8 @@
 //! | Unconfirmed | hang up | Unconfirmed | BYE once the ACK came | §15 |
 //! | Unconfirmed | 64 T1 | Confirmed | AckMissing; BYE where one is wanted | §13.3.1.4 |
 //! | Unconfirmed, Confirmed, Answered | BYE | Ended | 200, Bye | §15.1.2 |
+//! | Calling, in an early dialog | another request | Calling | Request, or 500 for an old CSeq | §12.2.2 |
+//! | Calling | BYE | Calling | 481: no callee may | §15 |
 //! | Unconfirmed, Confirmed | another request | same | Request, or 500 for an old CSeq | §12.2.2 |
 //! | Confirmed | hang up | Closing | BYE | §15.1.1 |
 //! | Closing | final response, Timer F, transport error | Ended | none | §15.1.1 |
@@ -205,10 +207,14 @@ impl Leg {
             .on_request(cx.now, flow, &request, &mut out);
         self.absorb(cx, out);
         let Some(tx) = tx else { return };
-        let in_dialog = !matches!(
-            self.state,
-            State::Ended | State::Resolving(_) | State::Calling(_)
-        ) && request.from_tag() == self.dialog.remote_tag();
+        if let State::Calling(calling) = &mut self.state {
+            return match calling.on_request(&request) {
+                Ok(()) => cx.event(LegEvent::Request { tx, request }),
+                Err(status) => self.reply(cx, tx, &request, status),
+            };
+        }
+        let in_dialog = !matches!(self.state, State::Ended | State::Resolving(_))
+            && request.from_tag() == self.dialog.remote_tag();
         if !in_dialog {
             return self.reply(cx, tx, &request, StatusCode::of(481));
         }

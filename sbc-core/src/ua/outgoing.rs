@@ -79,6 +79,8 @@ struct Early {
     tag: Option<Box<str>>,
     exchange: OfferAnswer,
     answer: Option<Bytes>,
+    /// The CSeq of the peer's last request.
+    cseq: Option<u32>,
 }
 
 /// A 2xx that waits for the owner's ACK.
@@ -278,6 +280,8 @@ impl Leg {
             .map_or(0, |(early, _)| early);
         let cseq = self.dialog.local_cseq();
         self.dialog = self.dialog.established(&response);
+        let confirmed = calling.early.get(early);
+        self.dialog.heard(confirmed.and_then(|early| early.cseq));
         self.update_flow(&calling.answered_by.unwrap_or(came_by), false);
         self.state = State::Answered(Box::new(Answered {
             invite: calling.invite,
@@ -430,6 +434,25 @@ impl Leg {
 }
 
 impl Calling {
+    /// A request of the peer's in an early dialog; the status that refuses it where it is in none,
+    /// where it comes too late, or is a BYE (RFC 3261 §12.2.2, §15: no callee may).
+    pub(super) fn on_request(&mut self, request: &Message) -> Result<(), StatusCode> {
+        let tag = request.from_tag();
+        let early = self.early.iter_mut().find(|e| e.tag.as_deref() == tag);
+        let (Cancel::No, Some(early)) = (&self.cancel, early) else {
+            return Err(StatusCode::of(481));
+        };
+        let cseq = request.cseq().map(|c| c.number);
+        if request.method() == Some(&Method::Bye) {
+            return Err(StatusCode::of(481));
+        }
+        if early.cseq >= cseq {
+            return Err(StatusCode::of(500));
+        }
+        early.cseq = cseq;
+        Ok(())
+    }
+
     /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is
     /// due. Nothing: one early dialog too many.
     fn note_session(
@@ -452,6 +475,7 @@ impl Calling {
                     tag: tag.map(Into::into),
                     exchange,
                     answer: None,
+                    cseq: None,
                 });
                 self.early.len() - 1
             }

@@ -177,6 +177,8 @@ pub enum Act {
     InviteAndCancel(Spelling),
     /// An INFO with a body of its own type.
     Info,
+    /// A request with a body that is plain text.
+    Text(&'static str),
     /// Any other request, without body.
     Other(&'static str),
 }
@@ -185,7 +187,7 @@ impl Act {
     /// Whether it is a new offer, or asks for one.
     #[must_use]
     pub const fn renews(self) -> bool {
-        !matches!(self, Self::Info | Self::Other(_))
+        !matches!(self, Self::Info | Self::Text(_) | Self::Other(_))
     }
 
     pub(super) const fn method(self) -> &'static str {
@@ -193,7 +195,7 @@ impl Act {
             Self::Invite(_) | Self::InviteAndCancel(_) | Self::Ask => "INVITE",
             Self::Update(_) => "UPDATE",
             Self::Info => "INFO",
-            Self::Other(method) => method,
+            Self::Text(method) | Self::Other(method) => method,
         }
     }
 }

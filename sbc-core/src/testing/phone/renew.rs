@@ -53,7 +53,7 @@ impl Phone {
         out
     }
 
-    /// As [`Self::act_now`], though an offer be open.
+    /// As [`Self::act_now`], though an offer be open or nobody have answered yet.
     pub(in crate::testing) fn act_rudely(
         &mut self,
         now: Instant,
@@ -62,7 +62,8 @@ impl Phone {
     ) -> Vec<Post> {
         let mut out = Vec::new();
         let dialogs = &self.calls[call].dialogs;
-        if let Some(dialog) = dialogs.iter().position(|d| d.state == State::Up) {
+        let is = |state| dialogs.iter().position(|d| d.state == state);
+        if let Some(dialog) = is(State::Up).or_else(|| is(State::Early)) {
             self.act(now, (call, dialog), act, TRIES, &mut out);
         }
         out
@@ -179,6 +180,10 @@ impl Phone {
             Act::Info => Some(Body {
                 kind: "application/dtmf-relay",
                 text: "Signal=5\r\nDuration=160\r\n".into(),
+            }),
+            Act::Text(_) => Some(Body {
+                kind: "text/plain",
+                text: "hello\r\n".into(),
             }),
             Act::Other(_) => None,
         };
