@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) recorders: Vec<String>,
     /// More keys of the recorder, as `timeout: 500ms`.
     pub(crate) recorder_keys: String,
+    /// More keys of the route inwards, as `, redirect: follow`.
+    pub(crate) route_keys: String,
     /// Whole lines at the top level.
     pub(crate) more: String,
     /// Ports of the listeners, from this on where not 0: inside and outside have own addresses.
@@ -52,6 +54,7 @@ impl Setup {
             caller: format!("sip:{CALLER}:9"),
             recorders: Vec::new(),
             recorder_keys: String::new(),
+            route_keys: String::new(),
             more: String::new(),
             port: 0,
         }
@@ -64,6 +67,7 @@ impl Setup {
             caller,
             recorders,
             recorder_keys,
+            route_keys,
             more,
             port,
         } = self;
@@ -86,7 +90,7 @@ impl Setup {
              targets: [ \"{caller}\" ]\n  \
              pbx: {{ realm: inside, targets: [ \"{callee}\" ] }}\n{recorder}profiles:\n  \
              base: {profile}\nroutes:\n  \
-             - {{ name: inwards, from: carrier, to: [ pbx ], profile: base }}\n  \
+             - {{ name: inwards, from: carrier, to: [ pbx ], profile: base{route_keys} }}\n  \
              - {{ name: outwards, from: inside, to: [ carrier ], profile: base }}\n  \
              - {{ name: nothing-else, reject: 404 }}\n{more}",
         )

@@ -6,6 +6,7 @@ mod border;
 mod flows;
 mod peers;
 mod race;
+mod scenarios;
 mod sipp_calls;
 mod siprec;
 mod srs;

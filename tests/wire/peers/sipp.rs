@@ -11,7 +11,7 @@
 
 use super::ports::{block, is_bound_udp, local};
 use super::process::Process;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -24,6 +24,16 @@ const RECORDINGS: &str = "/usr/share/sip-tester";
 pub(crate) enum Transport {
     Udp,
     Tcp,
+}
+
+impl Transport {
+    /// sipp's name of it, with one socket for all calls.
+    const fn mode(self) -> &'static str {
+        match self {
+            Self::Udp => "u1",
+            Self::Tcp => "t1",
+        }
+    }
 }
 
 /// A running sipp and where it is.
@@ -72,7 +82,8 @@ impl Calls {
 impl Sipp {
     /// A callee that answers every call and returns every RTP packet; it listens when this returns.
     pub(crate) fn uas(program: &Path, ip: Ipv4Addr, transport: Transport) -> Self {
-        Self::listening(program, ip, transport, &["-sn", "uas", "-rtp_echo"])
+        let arguments = ["-sn", "uas", "-rtp_echo"];
+        Self::listening(program, ip.into(), transport.mode(), &arguments)
     }
 
     /// A callee with a scenario of `tests/wire/scenarios`.
@@ -82,17 +93,42 @@ impl Sipp {
         transport: Transport,
         scenario: &str,
     ) -> Self {
-        let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/scenarios");
-        let file = scenarios.join(scenario).display().to_string();
-        Self::listening(program, ip, transport, &["-sf", &file])
+        Self::answering(program, ip.into(), transport.mode(), scenario, &[])
     }
 
-    fn listening(program: &Path, ip: Ipv4Addr, transport: Transport, arguments: &[&str]) -> Self {
-        let mut sipp = Self::start(program, ip, transport, arguments);
+    /// The same with sipp's own name of the transport (`u1`, `t1`, `tn`) and further arguments.
+    pub(crate) fn answering(
+        program: &Path,
+        ip: IpAddr,
+        mode: &str,
+        scenario: &str,
+        more: &[&str],
+    ) -> Self {
+        let file = file(scenario);
+        let arguments = [&["-sf", &file], more].concat();
+        Self::listening(program, ip, mode, &arguments)
+    }
+
+    /// A caller of `target` with a scenario of `tests/wire/scenarios`, otherwise as
+    /// [`Self::answering`].
+    pub(crate) fn calling(
+        program: &Path,
+        from: IpAddr,
+        mode: &str,
+        scenario: &str,
+        more: &[&str],
+    ) -> Self {
+        let file = file(scenario);
+        let arguments = [&["-sf", &file], more].concat();
+        Self::start(program, from, mode, &arguments)
+    }
+
+    fn listening(program: &Path, ip: IpAddr, mode: &str, arguments: &[&str]) -> Self {
+        let mut sipp = Self::start(program, ip, mode, arguments);
         let (sip, media) = (sipp.sip, sipp.media);
-        let listens = || match transport {
-            Transport::Udp => is_bound_udp(sip),
-            Transport::Tcp => std::net::TcpStream::connect(sip).is_ok(),
+        let listens = || match mode {
+            "u1" => is_bound_udp(sip),
+            _ => std::net::TcpStream::connect(sip).is_ok(),
         };
         let ready = move || listens() && is_bound_udp(media);
         sipp.process
@@ -117,10 +153,10 @@ impl Sipp {
             "-timeout_error",
         ];
         let all = [&arguments[..], &load, &limits].concat();
-        Self::start(program, calls.from, calls.transport, &all)
+        Self::start(program, calls.from.into(), calls.transport.mode(), &all)
     }
 
-    fn start(program: &Path, ip: Ipv4Addr, transport: Transport, arguments: &[&str]) -> Self {
+    fn start(program: &Path, ip: IpAddr, mode: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         link_recordings(folder.path());
         // SIP and control port, then audio and, two above, video with their RTCP.
@@ -129,14 +165,7 @@ impl Sipp {
         let (sip, media) = (at(first), at(first + 2));
         let mut command = Command::new(program);
         command.current_dir(&folder).args(arguments);
-        command.args([
-            "-t",
-            if transport == Transport::Udp {
-                "u1"
-            } else {
-                "t1"
-            },
-        ]);
+        command.args(["-t", mode]);
         for (ip, port, address) in [
             ("-i", "-p", sip),
             ("-ci", "-cp", local(first + 1)),
@@ -200,6 +229,12 @@ impl Sipp {
     fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(file)).unwrap_or_default()
     }
+}
+
+/// The whole path of a scenario.
+fn file(scenario: &str) -> String {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire/scenarios");
+    scenarios.join(scenario).display().to_string()
 }
 
 fn link_recordings(folder: &Path) {

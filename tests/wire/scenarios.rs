@@ -1,0 +1,274 @@
+//! Every flow that sipp can speak, with the scenario files of `tests/wire/scenarios` at both ends
+//! and the SBC between them, over UDP and over TCP.
+//!
+//! A scenario checks what it hears: a message that it does not expect, or an `ereg` that does not
+//! hold, fails its call, and sipp ends with another code than 0. `scenarios/README.md` says how to
+//! run one by hand.
+
+use crate::border::{Border, CALLEE, CALLER, Setup};
+use crate::peers::plain::Plain;
+use crate::peers::program;
+use crate::peers::sipp::Sipp;
+use sbc_core::transport::Transport;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+/// What plays at both ends.
+struct Flow {
+    /// The caller's file, without `.xml`; behind it further arguments of sipp.
+    caller: &'static str,
+    /// The same of each callee, in the order of the targets.
+    callees: &'static [&'static str],
+    /// How many calls a callee takes for one of the caller's.
+    calls: u32,
+    /// Keys of the route, as [`Setup::route_keys`].
+    route: &'static str,
+}
+
+/// Calls of each flow.
+const CALLS: u32 = 5;
+/// Every wait of sipp has an end.
+const BOUNDS: [&str; 5] = ["-recv_timeout", "40000", "-timeout", "60", "-timeout_error"];
+/// Above the 32 s that a missing ACK takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const fn flow(caller: &'static str, callees: &'static [&'static str]) -> Flow {
+    Flow {
+        caller,
+        callees,
+        calls: 1,
+        route: "",
+    }
+}
+
+const fn routed(
+    caller: &'static str,
+    callees: &'static [&'static str],
+    route: &'static str,
+) -> Flow {
+    Flow {
+        route,
+        ..flow(caller, callees)
+    }
+}
+
+/// One test of each flow and transport; the name of the flow is a sentence.
+macro_rules! flows {
+    ($($name:ident: $flow:expr;)*) => {$(
+        mod $name {
+            use super::*;
+
+            const FLOW: Flow = $flow;
+
+            #[test]
+            fn over_udp() {
+                play(&FLOW, "u1", "u1");
+            }
+
+            #[test]
+            fn over_tcp() {
+                play(&FLOW, "t1", "t1");
+            }
+        }
+    )*};
+}
+
+flows! {
+    the_caller_hangs_up: flow("caller-hangs-up", &["callee-answers"]);
+    the_callee_hangs_up: flow("caller-waits-for-bye", &["callee-hangs-up"]);
+    early_media_and_the_answer_behind_it:
+        flow("caller-hears-early-media", &["callee-plays-early-media"]);
+    a_late_offer_and_a_late_offer_again: flow("caller-offers-late", &["callee-offers"]);
+    the_caller_holds_in_all_spellings: flow("caller-holds", &["callee-is-held"]);
+    the_callee_holds_in_all_spellings: flow("caller-is-held", &["callee-holds"]);
+    info_and_update_from_either_side:
+        flow("caller-informs-and-updates", &["callee-informs-and-updates"]);
+    the_caller_cancels_while_it_rings: flow("caller-cancels", &["callee-is-cancelled"]);
+    a_cancel_crosses_the_answer: flow("caller-cancels", &["callee-answers-a-cancel"]);
+    a_callee_forks: flow("caller-hears-forks", &["callee-forks"]);
+    the_answer_is_repeated_until_its_ack:
+        flow("caller-acknowledges-late -nr", &["callee-answers"]);
+    without_an_ack_the_call_ends:
+        flow("caller-never-acknowledges -nr", &["callee-answers"]);
+    an_answer_again_gets_its_ack_again:
+        flow("caller-hangs-up", &["callee-repeats-its-answer -nr"]);
+    an_offer_of_the_callee_crosses_the_callers:
+        flow("caller-offers", &["callee-offers-meanwhile"]);
+    an_offer_of_the_caller_crosses_the_callees:
+        flow("caller-offers-meanwhile", &["callee-reinvites"]);
+    a_refused_offer_changes_nothing:
+        flow("caller-is-refused-an-offer", &["callee-refuses-offers"]);
+    the_next_target_answers_after_a_503:
+        flow("caller-hears-one-answer", &["callee-out-of-order", "callee-answers"]);
+    the_next_target_answers_after_silence: routed(
+        "caller-hangs-up",
+        &["callee-silent", "callee-answers"],
+        ", ring_timeout: 1s",
+    );
+    the_next_target_answers_after_long_ringing: routed(
+        "caller-hears-one-answer",
+        &["callee-rings-on", "callee-answers"],
+        ", ring_timeout: 1s",
+    );
+    a_redirection_is_followed: routed(
+        "caller-hangs-up",
+        &["callee-has-moved", "callee-answers"],
+        ", redirect: follow",
+    );
+    a_redirection_is_passed_on: routed(
+        "caller-is-redirected",
+        &["callee-has-moved -key elsewhere 192.0.2.7:5070"],
+        ", redirect: pass",
+    );
+    refusals_of_each_class_are_passed_on:
+        Flow { calls: 12, ..flow("caller-is-refused", &["callee-refuses"]) };
+    what_we_cannot_do_is_refused_by_us: flow("caller-asks-too-much", &[]);
+    an_invite_that_comes_by_two_ways_is_one_call:
+        flow("caller-by-two-ways", &["callee-rings-later"]);
+    a_caller_behind_nat_is_reached:
+        flow("caller-behind-nat", &["callee-hangs-up"]);
+}
+
+fn play(flow: &Flow, caller: &str, callee: &str) {
+    let Some(sipp) = program("sipp") else { return };
+    let ends = [CALLER.into(), CALLEE.into()];
+    Play { sipp: &sipp, ends }.run(flow, [caller, callee], Setup::yaml);
+}
+
+/// One flow, played.
+struct Play<'a> {
+    sipp: &'a Path,
+    /// Addresses of caller and callee.
+    ends: [IpAddr; 2],
+}
+
+impl Play<'_> {
+    /// Plays it with sipp's transports of caller and callee.
+    fn run(&self, flow: &Flow, modes: [&str; 2], yaml: impl Fn(&Setup) -> String) {
+        let callees = self.callees(flow, modes[1]);
+        let mut nobody = match transport(modes[1]) {
+            Transport::Tcp => Plain::tcp_listening(CALLEE, "nobody"),
+            _ => Plain::udp(CALLEE, "nobody"),
+        };
+        let mut setup = Setup::to(targets(&callees, modes[1], nobody.sip));
+        flow.route.clone_into(&mut setup.route_keys);
+        let api = "observe: { api: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\n";
+        let border = Border::from_yaml(&format!("{}{api}", yaml(&setup)));
+        let at = border.outside(transport(modes[0])).to_string();
+        let count = CALLS.to_string();
+        let arguments = [&at, "-s", "4930123456", "-m", &count, "-r", "20"];
+        let (file, more) = part(flow.caller);
+        let arguments = [&arguments[..], &BOUNDS, &more].concat();
+        let mut caller = Sipp::calling(self.sipp, self.ends[0], modes[0], &file, &arguments);
+        let called = caller.wait(PATIENCE);
+        for mut callee in callees {
+            if let Err(complaint) = callee.wait(PATIENCE) {
+                let called = called.err().unwrap_or_default();
+                panic!("the caller:\n{called}\n\nthe callee:\n{complaint}");
+            }
+        }
+        called.unwrap_or_else(|complaint| panic!("{complaint}"));
+        border.until_nothing_is_left();
+        let begun = f64::from(CALLS * flow.calls);
+        assert_eq!(border.metric("sbc_calls_started_total"), begun);
+        assert_eq!(border.metric("sbc_calls_ended_total"), begun);
+        nobody.patience(Duration::from_millis(1));
+        let is_tcp = transport(modes[1]) == Transport::Tcp;
+        assert!(
+            !is_tcp || !nobody.is_called(),
+            "a call where none was to be"
+        );
+        assert!(
+            is_tcp || nobody.next().is_none(),
+            "a call where none was to be"
+        );
+    }
+
+    /// The last target first: the one before may send calls to it.
+    fn callees(&self, flow: &Flow, mode: &str) -> Vec<Sipp> {
+        let count = (CALLS * flow.calls).to_string();
+        let mut callees: Vec<Sipp> = Vec::new();
+        for callee in flow.callees.iter().rev() {
+            let (file, more) = part(callee);
+            let last = callees.first().map(|callee| callee.sip.to_string());
+            let elsewhere = last.iter().flat_map(|at| ["-key", "elsewhere", at]);
+            let arguments = ["-m", &count].into_iter().chain(BOUNDS).chain(elsewhere);
+            let arguments: Vec<&str> = arguments.chain(more).collect();
+            let sipp = Sipp::answering(self.sipp, self.ends[1], mode, &file, &arguments);
+            callees.insert(0, sipp);
+        }
+        callees
+    }
+}
+
+/// The file and the arguments behind its name.
+fn part(text: &'static str) -> (String, Vec<&'static str>) {
+    let mut words = text.split(' ');
+    let file = format!("{}.xml", words.next().unwrap_or_default());
+    (file, words.collect())
+}
+
+/// The targets of the trunk, as [`Setup`] wants them: one URI, or several with `", "` between;
+/// `nobody` where no call may get so far.
+fn targets(callees: &[Sipp], mode: &str, nobody: SocketAddr) -> String {
+    let transport = transport(mode).to_string().to_lowercase();
+    let uri = |at: SocketAddr| format!("sip:{at};transport={transport}");
+    let uris: Vec<String> = callees.iter().map(|callee| uri(callee.sip)).collect();
+    match uris.is_empty() {
+        true => uri(nobody),
+        false => uris.join("\", \""),
+    }
+}
+
+fn transport(mode: &str) -> Transport {
+    match mode {
+        "u1" => Transport::Udp,
+        _ => Transport::Tcp,
+    }
+}
+
+/// Both sides of the border on `::1`, with media ports of their own.
+#[test]
+fn a_call_over_ipv6_on_both_legs() {
+    let Some(sipp) = program("sipp") else { return };
+    let here = IpAddr::from(Ipv6Addr::LOCALHOST);
+    let yaml = |setup: &Setup| {
+        let yaml = setup.yaml();
+        let yaml = yaml.replace("127.1.0.1", "::1").replace("127.2.0.1", "::1");
+        let yaml = yaml
+            .replace("\"::1:0", "\"[::1]:0")
+            .replace("127.1.0.2", "\"::1\"");
+        let yaml = yaml.replace("bind: ::1", "bind: \"::1\"");
+        yaml.replace("sip:\"::1\":9", "sip:[::1]:9")
+            .replacen("2048-11999", "2048-6999", 1)
+            .replacen("2048-11999", "7000-11999", 1)
+    };
+    for mode in ["u1", "t1"] {
+        let play = Play {
+            sipp: &sipp,
+            ends: [here, here],
+        };
+        play.run(
+            &flow("caller-hangs-up", &["callee-answers"]),
+            [mode, mode],
+            yaml,
+        );
+    }
+}
+
+/// sipp opens a connection for each call, at the caller's end and at the callee's.
+#[test]
+fn calls_of_a_connection_each() {
+    let Some(sipp) = program("sipp") else { return };
+    let ends = [CALLER.into(), CALLEE.into()];
+    for flow in [
+        flow("caller-hangs-up", &["callee-answers"]),
+        flow("caller-waits-for-bye", &["callee-hangs-up"]),
+        flow("caller-cancels", &["callee-is-cancelled"]),
+    ] {
+        for modes in [["tn", "t1"], ["tn", "u1"], ["u1", "tn"]] {
+            Play { sipp: &sipp, ends }.run(&flow, modes, Setup::yaml);
+        }
+    }
+}
