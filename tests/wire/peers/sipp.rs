@@ -165,7 +165,8 @@ impl Sipp {
         let (sip, media) = (at(first), at(first + 2));
         let mut command = Command::new(program);
         command.current_dir(&folder).args(arguments);
-        command.args(["-t", mode]);
+        // By default more than a process may have: `tn` would not start.
+        command.args(["-t", mode, "-max_socket", "100"]);
         for (ip, port, address) in [
             ("-i", "-p", sip),
             ("-ci", "-cp", local(first + 1)),
