@@ -146,6 +146,28 @@ fn the_plan_says_what_becomes_of_redirections() {
 }
 
 #[test]
+fn the_callers_ids_are_kept_where_the_profile_or_its_parent_says_so() {
+    let engine = with(
+        "profiles:
+  keep: { transparent_dialog_ids: true }
+  child: { extends: keep }
+  not: { extends: keep, transparent_dialog_ids: false }
+routes:
+  - { name: keep, from: a, when: { ruri.user: ^1 }, to: [x], profile: keep }
+  - { name: child, from: a, when: { ruri.user: ^2 }, to: [x], profile: child }
+  - { name: not, from: a, when: { ruri.user: ^3 }, to: [x], profile: not }
+  - { name: usual, from: a, to: [x] }
+",
+    );
+    let kept = |user: &str| {
+        let message = invite(&format!("sip:{user}@a"), "<sip:1@a>", "<sip:2@a>");
+        connect(plan_of(&engine, 0, "10.2.0.1:5060", &message)).transparent_ids
+    };
+    let users = ["1", "2", "3", "4"];
+    assert_eq!(users.map(kept), [true, true, false, false]);
+}
+
+#[test]
 fn targets_of_one_priority_share_calls_by_weight() {
     let text = r#"
 listeners: { a: { realm: a, udp: "127.0.0.1:5060" } }

@@ -2,9 +2,10 @@
 
 use super::{CALLEE_TONE, CALLER_TONE, Fault, TALK, tone};
 use bytes::Bytes;
+use sbc_core::dialog::DialogIds;
 use sbc_core::net::{Listener, ListenerId, MediaAddress, Network, Realm, RealmId, Trust};
 use sbc_core::sdp::Sdp;
-use sbc_core::sip::{Host, Message, Method, NameAddr, StatusCode, Uri, new_call_id, new_tag};
+use sbc_core::sip::{Host, Message, Method, NameAddr, StatusCode, Uri, new_tag};
 use sbc_core::transport::{Flow, Incoming, Target, Transport};
 use sbc_core::ua::{Dial, Leg, LegCx, LegEvent, LegOutput, Reply};
 use sbc_core::{Clock, Entropy, Probe, SystemClock};
@@ -249,8 +250,7 @@ impl Caller {
                 port: to.port(),
                 transport: Transport::Udp,
             },
-            call_id: new_call_id(&mut phone.entropy).into(),
-            local_tag: new_tag(&mut phone.entropy).into(),
+            ids: DialogIds::random(&mut phone.entropy),
             request_uri: uri("+4930123456", to),
             from: NameAddr::new("Alice", uri("alice", us)),
             to: NameAddr::new("Bob", uri("+4930123456", to)),

@@ -21,4 +21,5 @@ mod refusal;
 mod strangers;
 mod targets;
 mod tcp;
+mod transparent;
 mod world;

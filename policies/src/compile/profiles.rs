@@ -20,6 +20,7 @@ pub(super) fn built_in() -> ProfilePlan {
         latch: Latch::Once,
         rules: None,
         request_uri: None,
+        transparent_ids: false,
         recorders: Vec::new(),
         modules: Vec::new(),
     }
@@ -99,6 +100,9 @@ fn inherit(child: Profile, parent: &Profile) -> Profile {
         control: child.control.or_else(|| parent.control.clone()),
         headers,
         request_uri: child.request_uri.or_else(|| parent.request_uri.clone()),
+        transparent_dialog_ids: child
+            .transparent_dialog_ids
+            .or(parent.transparent_dialog_ids),
         recorders: child.recorders.or_else(|| parent.recorders.clone()),
     }
 }
@@ -138,6 +142,9 @@ fn plan(
         latch: profile.latch.map_or(built_in.latch, |l| l.value),
         rules,
         request_uri: profile.request_uri.map(|t| t.value),
+        transparent_ids: profile
+            .transparent_dialog_ids
+            .map_or(built_in.transparent_ids, |t| t.value),
         recorders: named_recorders(report, scope, recorders, &wanted),
         modules: modules(report, scope, &profile.control.unwrap_or_default()),
     }

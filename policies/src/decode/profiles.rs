@@ -23,6 +23,9 @@ fn profile(report: &mut Report, entry: &Entry) -> Option<Profile> {
         request_uri: template(report, map.get("request_uri")),
         ..Profile::default()
     };
+    let words = [("true", true), ("false", false)];
+    let kept = map.get("transparent_dialog_ids");
+    profile.transparent_dialog_ids = visit::word(report, kept, &words, &[]);
     if let Some(entry) = map.get("media") {
         media(report, entry, &mut profile);
     }

@@ -64,6 +64,7 @@ pub(crate) struct ProfilePlan {
     pub(crate) latch: Latch,
     pub(crate) rules: Option<Arc<dyn MessageRules>>,
     pub(crate) request_uri: Option<Template>,
+    pub(crate) transparent_ids: bool,
     pub(crate) recorders: Vec<Arc<dyn SideLegFactory>>,
     pub(crate) modules: Vec<Arc<dyn ModuleFactory>>,
 }
@@ -220,6 +221,7 @@ impl Engine {
             ring_timeout: route.ring_timeout,
             failover: route.failover,
             redirect: route.redirect,
+            transparent_ids: profile.transparent_ids,
         }))
     }
 

@@ -127,8 +127,9 @@ pub const KEYS: &[Key] = keys! {
     ["profiles.*.request_uri": "template"
         = "user and parameters of the incoming one, at the target's host"
         => "the Request-URI of the outgoing request"]
+    ["profiles.*.transparent_dialog_ids": "true or false" = "false"
+        => "whether the outgoing request keeps the caller's Call-ID and From tag"]
     [later "profiles.*.reply_codes" => "translation of replies"]
-    [later "profiles.*.transparent_dialog_ids" => "keeping Call-ID and From-tag"]
     ["profiles.*.record": "map" = "none"
         => "recording"]
     ["profiles.*.record.recorders": "list of names of recorders" = "none"

@@ -206,6 +206,8 @@ pub struct Profile {
     pub headers: Vec<HeaderRule>,
     /// The Request-URI.
     pub request_uri: Option<Spanned<Template>>,
+    /// Whether Call-ID and From tag are kept.
+    pub transparent_dialog_ids: Option<Spanned<bool>>,
     /// Names of recorders.
     pub recorders: Option<Vec<Spanned<String>>>,
 }

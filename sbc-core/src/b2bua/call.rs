@@ -29,7 +29,7 @@
 use super::app::Served;
 use super::event::{CallEvent, CallSummary, EndedBy, Side};
 use super::in_dialog::{Exchange, Ruled};
-use super::io::{CallKey, Command, Cx, Input, LegId, Output};
+use super::io::{CallKey, Command, Cx, Input, LegId, Names, Output};
 use super::media::CallMedia;
 use super::plan::Connect;
 use super::recording::Recording;
@@ -129,6 +129,8 @@ pub struct Call {
     pub(super) recordings: Vec<Recording>,
     /// The INVITE that began it, until the callee answered.
     pub(super) invite: Option<Box<Incoming>>,
+    /// Another call bears the Call-ID of the caller's leg too.
+    pub(super) shares_call_id: bool,
     pub(super) longest: Option<Duration>,
     pub(super) summary: Box<CallSummary>,
     pub(super) answered_at: Option<Now>,
@@ -138,16 +140,15 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call begins with an INVITE that has no defects; `local_tag` is the tag that the endpoint
-    /// has claimed for it, `id` its name in the API. Nothing: the INVITE cannot begin a dialog.
+    /// A call begins with an INVITE that has no defects. Nothing: the INVITE cannot begin a dialog.
     #[must_use]
-    pub fn begin(
-        cx: &mut Cx<'_>,
-        key: CallKey,
-        id: &str,
-        local_tag: &str,
-        incoming: Box<Incoming>,
-    ) -> Option<Self> {
+    pub fn begin(cx: &mut Cx<'_>, names: &Names<'_>, incoming: Box<Incoming>) -> Option<Self> {
+        let &Names {
+            key,
+            id,
+            local_tag,
+            shares_call_id,
+        } = names;
         let network = Arc::clone(cx.policy.network());
         let realm = network.listener(incoming.flow.listener).realm;
         let mut outputs = VecDeque::new();
@@ -170,6 +171,7 @@ impl Call {
             recordings: Vec::new(),
             summary: Box::new(summary(id, &incoming.message, cx.now)),
             invite: Some(incoming),
+            shares_call_id,
             longest: None,
             answered_at: None,
             ended: Ended::No,
@@ -263,7 +265,9 @@ impl Call {
     }
 
     /// The leg that a message belongs to: by Call-ID, our tag and the side it came from; without a
-    /// tag of ours it can only be the caller's (an INVITE again, or its CANCEL).
+    /// tag of ours it can only be the caller's (an INVITE again, or its CANCEL). Targets that are
+    /// called with the caller's ids have both in common: there the transaction or the peer's tag
+    /// tells them apart.
     fn leg_of(&self, incoming: &Incoming) -> Option<LegId> {
         let message = &incoming.message;
         let call_id = message.call_id()?;
@@ -273,17 +277,21 @@ impl Call {
         } else {
             message.from_tag()
         };
-        self.legs
-            .iter()
-            .find(|seat| {
-                seat.leg.call_id() == call_id
-                    && seat.leg.realm() == realm
-                    && match tag {
-                        Some(tag) => seat.tags.iter().any(|t| **t == *tag),
-                        None => seat.role == Role::Caller,
-                    }
-            })
-            .map(|seat| seat.id)
+        let mut fitting = self.legs.iter().filter(|seat| {
+            seat.leg.call_id() == call_id
+                && seat.leg.realm() == realm
+                && match tag {
+                    Some(tag) => seat.tags.iter().any(|t| **t == *tag),
+                    None => seat.role == Role::Caller,
+                }
+        });
+        let first = fitting.next()?;
+        let Some(second) = fitting.next() else {
+            return Some(first.id);
+        };
+        let mut all = [first, second].into_iter().chain(fitting);
+        let own = all.find(|seat| seat.leg.is_addressed_by(message));
+        Some(own.unwrap_or(first).id)
     }
 
     /// A message that names one of our dialogs and comes from another side of the border: as if

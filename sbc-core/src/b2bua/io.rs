@@ -14,6 +14,19 @@ use std::sync::Arc;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct CallKey(pub u64);
 
+/// What a call is known by.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// In this process.
+    pub key: CallKey,
+    /// In the API.
+    pub id: &'a str,
+    /// Our tag towards the caller, which the endpoint has claimed for it.
+    pub local_tag: &'a str,
+    /// Another call bears the Call-ID of its INVITE too.
+    pub shares_call_id: bool,
+}
+
 /// A leg of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LegId(pub u32);

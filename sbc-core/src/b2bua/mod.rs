@@ -21,4 +21,4 @@ mod view;
 
 pub use call::Call;
 pub use event::{CallEvent, CallSummary, EndedBy, Side};
-pub use io::{CallKey, Command, Cx, Input, LegId, Output};
+pub use io::{CallKey, Command, Cx, Input, LegId, Names, Output};

@@ -66,6 +66,9 @@ pub struct Connect {
     pub failover: FailoverCodes,
     /// What becomes of a redirection.
     pub redirect: Redirect,
+    /// Whether the callee sees the Call-ID and the From tag of the caller and not ones of ours. A
+    /// call whose Call-ID another one bears already takes its own all the same.
+    pub transparent_ids: bool,
 }
 
 /// What becomes of a 3xx of a target (RFC 3261 §8.1.3.4).

@@ -5,13 +5,13 @@ use super::event::CallEvent;
 use super::io::{Cx, LegId};
 use super::plan::Connect;
 use super::view::Agreed;
+use crate::dialog::DialogIds;
 use crate::limits;
 use crate::ports::{
     LegNews, MediaCmd, Participant, RecorderState, SideCommand, SideCx, SideDial, SideEvent,
     SideLeg, SideLegFactory,
 };
 use crate::sip::{HeaderName, Message, Method, NameAddr, Scheme, StatusCode, Uri};
-use crate::sip::{new_call_id, new_tag};
 use crate::time::Instant;
 use crate::transport::{Target, Transport};
 use crate::ua::{Dial, LegEvent};
@@ -279,8 +279,7 @@ impl Call {
         Some(Dial {
             realm: wanted.realm,
             target,
-            call_id: new_call_id(cx.entropy).into(),
-            local_tag: new_tag(cx.entropy).into(),
+            ids: DialogIds::random(cx.entropy),
             to: NameAddr::new("", wanted.uri.clone()),
             request_uri: wanted.uri,
             from: NameAddr::new("", us),

@@ -7,8 +7,9 @@ use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::{CallPlan, Connect, Redirect, TargetPlan};
 use super::redirect;
 use super::relay::{Border, cross};
+use crate::dialog::DialogIds;
 use crate::ports::{Effect, MediaError, RequestFacts, RuleFacts, Verdict};
-use crate::sip::{HeaderName, Message, Method, StatusCode, new_call_id, new_tag};
+use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
 use std::collections::VecDeque;
@@ -117,7 +118,8 @@ impl Call {
             Ok(draft) => draft,
             Err(fault) => return self.refuse_media(cx, fault),
         };
-        let leg = self.new_dial(cx, wanted, &incoming.message, draft);
+        let ids = self.callee_ids(cx, &plan, target, &incoming.message);
+        let leg = new_dial(wanted, ids, &incoming.message, draft);
         self.invite = Some(incoming);
         let Some(dial) = leg else {
             return self.refuse(
@@ -128,7 +130,7 @@ impl Call {
             );
         };
         self.summary.target.clone_from(&wanted.trunk);
-        self.summary.call_id_b = Some(dial.call_id.clone());
+        self.summary.call_id_b = Some(dial.ids.call_id.clone());
         let give_up_at = cx.now.mono + plan.ring_timeout;
         let callee = self.new_leg_id();
         self.phase = Phase::Dialing(Box::new(Dialing {
@@ -145,10 +147,10 @@ impl Call {
     /// Adds a leg that places a call.
     pub(super) fn place(&mut self, cx: &mut Cx<'_>, id: LegId, role: Role, dial: Dial) {
         self.out.push_back(Output::Claim {
-            call_id: dial.call_id.clone(),
-            tag: dial.local_tag.clone(),
+            call_id: dial.ids.call_id.clone(),
+            tag: dial.ids.local_tag.clone(),
         });
-        let tags = vec![dial.local_tag.clone()];
+        let tags = vec![dial.ids.local_tag.clone()];
         let mut outputs = VecDeque::new();
         let mut leg_cx = LegCx {
             now: cx.now.mono,
@@ -217,31 +219,22 @@ impl Call {
         Ok(draft)
     }
 
-    fn new_dial(
+    /// The ids of the INVITE to target number `target`: our own, or the caller's where the plan
+    /// says so and no other call bears the same.
+    fn callee_ids(
         &self,
         cx: &mut Cx<'_>,
-        target: &TargetPlan,
+        plan: &Connect,
+        target: usize,
         invite: &Message,
-        mut draft: Message,
-    ) -> Option<Dial> {
-        let (from, to) = (draft.from().ok()?, draft.to().ok()?);
-        draft.remove(&HeaderName::From);
-        draft.remove(&HeaderName::To);
-        Some(Dial {
-            realm: target.realm,
-            target: target.target.clone(),
-            call_id: new_call_id(cx.entropy).into(),
-            local_tag: new_tag(cx.entropy).into(),
-            request_uri: target.request_uri.clone(),
-            from,
-            to,
-            max_forwards: invite
-                .max_forwards()
-                .unwrap_or(MAX_FORWARDS)
-                .saturating_sub(1),
-            contact_params: "",
-            draft: Box::new(draft),
-        })
+    ) -> DialogIds {
+        let step = u32::try_from(target).unwrap_or(u32::MAX).saturating_add(1);
+        let kept = if plan.transparent_ids && !self.shares_call_id {
+            DialogIds::carried_on(invite, step)
+        } else {
+            None
+        };
+        kept.unwrap_or_else(|| DialogIds::random(cx.entropy))
     }
 
     /// The callee refused.
@@ -369,6 +362,31 @@ fn input_of(plan: &CallPlan) -> &'static str {
         CallPlan::Connect(plan) if plan.modules.is_empty() => "INVITE, plan connects",
         CallPlan::Connect(_) => "INVITE, plan has modules",
     }
+}
+
+fn new_dial(
+    target: &TargetPlan,
+    ids: DialogIds,
+    invite: &Message,
+    mut draft: Message,
+) -> Option<Dial> {
+    let (from, to) = (draft.from().ok()?, draft.to().ok()?);
+    draft.remove(&HeaderName::From);
+    draft.remove(&HeaderName::To);
+    Some(Dial {
+        realm: target.realm,
+        target: target.target.clone(),
+        ids,
+        request_uri: target.request_uri.clone(),
+        from,
+        to,
+        max_forwards: invite
+            .max_forwards()
+            .unwrap_or(MAX_FORWARDS)
+            .saturating_sub(1),
+        contact_params: "",
+        draft: Box::new(draft),
+    })
 }
 
 pub(super) fn reason_of(message: &Message) -> &str {

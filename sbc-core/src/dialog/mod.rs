@@ -4,4 +4,4 @@ mod offer_answer;
 mod state;
 
 pub use offer_answer::{OaError, OaState, OfferAnswer};
-pub use state::{Dialog, Violation};
+pub use state::{Dialog, DialogIds, Violation};

@@ -9,7 +9,9 @@
 //! | request sent | local CSeq + 1 (ACK, CANCEL: that of the INVITE) | §12.2.1.1 |
 //! | request received | CSeq must grow, else 500; target refresh | §12.2.2 |
 
+use crate::Entropy;
 use crate::sip::{HeaderName, InvalidValue, Message, Method, NameAddr, StatusCode, Uri};
+use crate::sip::{new_call_id, new_tag};
 
 /// What a peer did against the rules of a dialog.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -34,6 +36,45 @@ impl Violation {
     }
 }
 
+/// What an INVITE of ours is known by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialogIds {
+    /// Call-ID.
+    pub call_id: Box<str>,
+    /// Our tag: that of From.
+    pub local_tag: Box<str>,
+    /// The number in CSeq, 1 to 2^31 - 1.
+    pub cseq: u32,
+}
+
+impl DialogIds {
+    /// New ones, that say nothing to anybody.
+    #[must_use]
+    pub fn random(entropy: &mut Entropy) -> Self {
+        Self {
+            call_id: new_call_id(entropy).into(),
+            local_tag: new_tag(entropy).into(),
+            cseq: 1,
+        }
+    }
+
+    /// The ids of a received INVITE, for an INVITE that goes on elsewhere; `step`, from 1 on, tells
+    /// those apart. The number differs from the received one, so that a host that sees both does
+    /// not take them for one (RFC 3261 §8.2.2.2). Nothing: there is no tag, or no Call-ID.
+    #[must_use]
+    pub fn carried_on(invite: &Message, step: u32) -> Option<Self> {
+        // Half of what a CSeq may be (§8.1.1.5) is left for the dialog.
+        const HIGHEST: u32 = 1 << 30;
+        let received = invite.cseq()?.number;
+        let base = if received < HIGHEST { received } else { 0 };
+        Some(Self {
+            call_id: invite.call_id()?.into(),
+            local_tag: invite.from_tag()?.into(),
+            cseq: base + step.min(HIGHEST),
+        })
+    }
+}
+
 /// A dialog, early or confirmed, or one that an INVITE of ours may still create.
 #[derive(Clone, Debug)]
 pub struct Dialog {
@@ -54,24 +95,18 @@ pub struct Dialog {
 impl Dialog {
     /// For an INVITE that we are about to send. `from` and `to` are without tags.
     #[must_use]
-    pub fn outgoing(
-        call_id: &str,
-        local_tag: &str,
-        from: &NameAddr,
-        to: &NameAddr,
-        request_uri: &Uri,
-    ) -> Self {
+    pub fn outgoing(ids: &DialogIds, from: &NameAddr, to: &NameAddr, request_uri: &Uri) -> Self {
         let mut local = from.clone();
-        local.set_param("tag", Some(local_tag));
+        local.set_param("tag", Some(&ids.local_tag));
         let mut remote = to.clone();
         remote.remove_param("tag");
         Self {
-            call_id: call_id.into(),
-            local_tag: local_tag.into(),
+            call_id: ids.call_id.clone(),
+            local_tag: ids.local_tag.clone(),
             remote_tag: None,
             local: local.to_string().into(),
             remote: remote.to_string().into(),
-            local_cseq: 0,
+            local_cseq: ids.cseq - 1,
             remote_cseq: None,
             route_set: Vec::new(),
             target: request_uri.to_string().into(),

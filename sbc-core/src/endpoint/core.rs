@@ -9,6 +9,11 @@
 //! | CANCEL without To tag | Call-ID, From tag, branch | lingering transaction, else 481 |
 //! | ACK without To tag | - | dropped |
 //! | any other | - | lingering transaction, else answered without state |
+//!
+//! Where a call keeps the caller's Call-ID and From tag towards its callees
+//! (`transparent_dialog_ids`), several dialogs of one call may bear the same Call-ID and tag: a
+//! target and the one before it. What lingers of an earlier one is found first there. No two calls
+//! bear the same: a call whose Call-ID is claimed already takes ids of its own ([`Begun`]).
 
 use super::linger::{Linger, Lingering};
 use super::stateless::{Stateless, Verdict, transmit};
@@ -59,6 +64,15 @@ struct Claim {
     tag: Box<str>,
     initial: Option<Initial>,
     owner: CallKey,
+    /// Transactions of an earlier dialog of this Call-ID linger, or did.
+    has_forerunner: bool,
+}
+
+/// What is known of a Call-ID when a call begins with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Begun {
+    /// Another call bears it too: a spiral, or an INVITE that is sent again with another CSeq.
+    pub is_shared: bool,
 }
 
 /// The index of dialogs, and what lingers.
@@ -91,13 +105,18 @@ impl EndpointCore {
         if message.defects().iter().any(spoils) {
             return self.refuse_broken(flow, message);
         }
-        if let Some(owner) = self.owner_of(call_id, message) {
+        let claim = self.claim_of(call_id, message);
+        let owner = claim.map(|claim| claim.owner);
+        if let Some(owner) = owner
+            && !claim.is_some_and(|claim| claim.has_forerunner)
+        {
             return Route::Owner(owner);
         }
-        match self.linger.on_message(now, call_id, message) {
-            Lingering::Again(transmit) => return Route::Reply(transmit),
-            Lingering::Absorbed => return Route::Drop(Dropped::Absorbed),
-            Lingering::Unknown => {}
+        match (self.linger.on_message(now, call_id, message), owner) {
+            (Lingering::Again(transmit), _) => return Route::Reply(transmit),
+            (Lingering::Absorbed, _) => return Route::Drop(Dropped::Absorbed),
+            (Lingering::Unknown, Some(owner)) => return Route::Owner(owner),
+            (Lingering::Unknown, None) => {}
         }
         match (message.is_request(), message.method(), message.to_tag()) {
             (false, ..) => Route::Drop(Dropped::StrayResponse),
@@ -114,14 +133,14 @@ impl EndpointCore {
         }
     }
 
-    fn owner_of(&self, call_id: &str, message: &Message) -> Option<CallKey> {
+    fn claim_of(&self, call_id: &str, message: &Message) -> Option<&Claim> {
         let claims = self.claims.get(call_id)?;
         let tag = if message.is_request() {
             message.to_tag()
         } else {
             message.from_tag()
         };
-        let found = match tag {
+        match tag {
             Some(tag) => claims.iter().find(|claim| *claim.tag == *tag),
             None => claims.iter().find(|claim| {
                 claim.initial.as_ref().is_some_and(|initial| {
@@ -129,8 +148,7 @@ impl EndpointCore {
                         && Some(&*initial.from_tag) == message.from_tag()
                 })
             }),
-        };
-        found.map(|claim| claim.owner)
+        }
     }
 
     /// Whether the same INVITE came before by another way.
@@ -186,36 +204,30 @@ impl EndpointCore {
     }
 
     /// The INVITE of [`Route::Begin`] now has an owner.
-    pub fn begin(&mut self, owner: CallKey, tag: &str, invite: &Message) {
+    pub fn begin(&mut self, owner: CallKey, tag: &str, invite: &Message) -> Begun {
         let initial = invite.cseq().map(|cseq| Initial {
             from_tag: invite.from_tag().unwrap_or_default().into(),
             branch: invite.branch().unwrap_or_default().into(),
             cseq: cseq.number,
         });
         let call_id = invite.call_id().unwrap_or_default();
-        self.add(
-            call_id,
-            Claim {
-                tag: tag.into(),
-                initial,
-                owner,
-            },
-        );
+        let is_shared = self.claims.contains_key(call_id);
+        self.add(owner, call_id, tag, initial);
+        Begun { is_shared }
     }
 
     /// Messages of this dialog belong to this call.
     pub fn claim(&mut self, owner: CallKey, call_id: &str, tag: &str) {
-        self.add(
-            call_id,
-            Claim {
-                tag: tag.into(),
-                initial: None,
-                owner,
-            },
-        );
+        self.add(owner, call_id, tag, None);
     }
 
-    fn add(&mut self, call_id: &str, claim: Claim) {
+    fn add(&mut self, owner: CallKey, call_id: &str, tag: &str, initial: Option<Initial>) {
+        let claim = Claim {
+            tag: tag.into(),
+            initial,
+            owner,
+            has_forerunner: self.linger.knows(call_id),
+        };
         match self.claims.get_mut(call_id) {
             Some(claims) => claims.push(claim),
             None => {
@@ -234,7 +246,15 @@ impl EndpointCore {
         residues: Vec<Residue>,
     ) {
         if let Some(claims) = self.claims.get_mut(call_id) {
-            claims.retain(|claim| !tags.contains(&claim.tag));
+            for tag in tags {
+                // Of several dialogs with the same tag only one is released.
+                if let Some(at) = claims.iter().position(|claim| claim.tag == *tag) {
+                    let _released = claims.remove(at);
+                }
+            }
+            for claim in claims.iter_mut() {
+                claim.has_forerunner |= !residues.is_empty();
+            }
             if claims.is_empty() {
                 self.claims.remove(call_id);
             }

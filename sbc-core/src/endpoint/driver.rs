@@ -3,7 +3,8 @@
 use super::hooks::run_start_hooks;
 use super::shell::Inner;
 use crate::b2bua::plan::Connect;
-use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId, Output};
+use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId};
+use crate::b2bua::{Names, Output};
 use crate::limits;
 use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
 use crate::sip::Message;
@@ -26,6 +27,7 @@ pub(super) struct Beginning {
     pub(super) key: CallKey,
     pub(super) id: String,
     pub(super) tag: String,
+    pub(super) shares_call_id: bool,
     pub(super) entropy: Entropy,
     pub(super) incoming: Box<Incoming>,
     pub(super) sender: Sender<Input>,
@@ -63,6 +65,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         key,
         id,
         tag,
+        shares_call_id,
         entropy,
         incoming,
         sender,
@@ -80,7 +83,13 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         claims: vec![(call_id, tag.as_str().into())],
         gone: false,
     };
-    let Some(mut call) = driver.begin(&id, &tag, incoming) else {
+    let names = Names {
+        key,
+        id: &id,
+        local_tag: &tag,
+        shares_call_id,
+    };
+    let Some(mut call) = driver.begin(&names, incoming) else {
         return;
     };
     let mut sleep = pin!(sleep_until(tokio::time::Instant::from_std(
@@ -124,7 +133,7 @@ impl Modules {
 }
 
 impl Driver {
-    fn begin(&mut self, id: &str, tag: &str, incoming: Box<Incoming>) -> Option<Call> {
+    fn begin(&mut self, names: &Names<'_>, incoming: Box<Incoming>) -> Option<Call> {
         let policy = self.shell.policy();
         let mut cx = Cx {
             now: self.shell.clock.now(),
@@ -133,7 +142,7 @@ impl Driver {
             media: &*self.shell.media,
             probe: &Probe::default(),
         };
-        Call::begin(&mut cx, self.key, id, tag, incoming)
+        Call::begin(&mut cx, names, incoming)
     }
 
     fn handle(&mut self, call: &mut Call, input: Input) {
@@ -174,8 +183,12 @@ impl Driver {
             } => {
                 let now = self.shell.clock.now().mono;
                 self.shell.core().release(now, &call_id, &tags, residues);
-                self.claims
-                    .retain(|(id, tag)| *id != call_id || !tags.contains(tag));
+                for tag in tags {
+                    let is_it = |claim: &(_, _)| *claim == (call_id.clone(), tag.clone());
+                    if let Some(at) = self.claims.iter().position(is_it) {
+                        self.claims.swap_remove(at);
+                    }
+                }
             }
             Output::Done => {
                 self.shell.forget(self.key);

@@ -43,6 +43,11 @@ impl Linger {
             .extend(residues);
     }
 
+    /// Whether anything of this Call-ID may linger.
+    pub(super) fn knows(&self, call_id: &str) -> bool {
+        self.residues.contains_key(call_id)
+    }
+
     pub(super) fn on_message(&self, now: Instant, call_id: &str, message: &Message) -> Lingering {
         let Some(residues) = self.residues.get(call_id) else {
             return Lingering::Unknown;

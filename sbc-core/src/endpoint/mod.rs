@@ -8,6 +8,6 @@ mod linger;
 mod shell;
 mod stateless;
 
-pub use self::core::{Dropped, EndpointCore, Route};
+pub use self::core::{Begun, Dropped, EndpointCore, Route};
 pub use hooks::{HOOK_DEADLINE, run_start_hooks};
 pub use shell::{Endpoint, EndpointConfig, Observer};

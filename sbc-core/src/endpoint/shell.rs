@@ -294,7 +294,7 @@ impl Endpoint {
         };
         let tag = new_tag(&mut entropy);
         let id = entropy.token(16);
-        core.begin(key, &tag, &incoming.message);
+        let begun = core.begin(key, &tag, &incoming.message);
         let (sender, receiver) = mailbox();
         inner.calls().insert(key, sender.clone());
         drop(core);
@@ -303,6 +303,7 @@ impl Endpoint {
             key,
             id,
             tag,
+            shares_call_id: begun.is_shared,
             entropy,
             incoming,
             sender,

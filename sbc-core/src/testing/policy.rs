@@ -21,6 +21,7 @@ pub const SIP_PORT: u16 = 5060;
 pub struct Fixed {
     network: Arc<Network>,
     ways: HashMap<Box<str>, Way>,
+    arriving: HashMap<RealmId, Way>,
     anybody: Option<Way>,
 }
 
@@ -41,6 +42,7 @@ pub struct Route {
     failover: FailoverCodes,
     redirect: Redirect,
     relay: bool,
+    transparent_ids: bool,
 }
 
 impl Route {
@@ -58,6 +60,7 @@ impl Route {
             failover: FailoverCodes::default(),
             redirect: Redirect::default(),
             relay: true,
+            transparent_ids: false,
         };
         route.or_to(realm, host, transport)
     }
@@ -108,6 +111,13 @@ impl Route {
     #[must_use]
     pub fn redirected(mut self, redirect: Redirect) -> Self {
         self.redirect = redirect;
+        self
+    }
+
+    /// The callee sees the caller's Call-ID and From tag.
+    #[must_use]
+    pub fn with_transparent_ids(mut self) -> Self {
+        self.transparent_ids = true;
         self
     }
 
@@ -186,6 +196,13 @@ impl Fixed {
         self
     }
 
+    /// Calls to anybody else that arrive in the realm with this number go there.
+    #[must_use]
+    pub fn arriving(mut self, realm: u16, route: Route) -> Self {
+        self.arriving.insert(RealmId(realm), Way::Connect(route));
+        self
+    }
+
     /// Calls to anybody else go there.
     #[must_use]
     pub fn otherwise(mut self, route: Route) -> Self {
@@ -206,6 +223,13 @@ impl Fixed {
     pub fn otherwise_app(mut self, app: Arc<dyn AppFactory>) -> Self {
         self.anybody = Some(Way::App(app));
         self
+    }
+
+    /// Whether any route keeps the caller's ids.
+    pub(super) fn keeps_ids(&self) -> bool {
+        let ways = self.ways.values().chain(self.arriving.values());
+        ways.chain(&self.anybody)
+            .any(|way| matches!(way, Way::Connect(route) if route.transparent_ids))
     }
 
     fn connect(&self, route: &Route, user: &str, from: &NameAddr) -> Connect {
@@ -253,6 +277,7 @@ impl Fixed {
             ring_timeout: route.ring_timeout,
             failover: route.failover,
             redirect: route.redirect,
+            transparent_ids: route.transparent_ids,
         }
     }
 }
@@ -265,7 +290,12 @@ impl PolicyEngine for Fixed {
     fn plan(&self, request: &RequestFacts<'_>, _entropy: &mut Entropy) -> CallPlan {
         let uri = Uri::parse(request.message.request_uri());
         let user = uri.ok().and_then(|uri| uri.user).unwrap_or_default();
-        let way = self.ways.get(&user).or(self.anybody.as_ref());
+        let realm = self.network.listener(request.flow.listener).realm;
+        let way = self
+            .ways
+            .get(&user)
+            .or_else(|| self.arriving.get(&realm))
+            .or(self.anybody.as_ref());
         let refuse = |status, rule: &str| {
             CallPlan::Refuse(Refusal {
                 status,

@@ -5,7 +5,8 @@ use super::policy::Fixed;
 use super::reached::Reached;
 use super::scanner::Scanner;
 use super::wires::{Post, Way};
-use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Command, Cx, Input, LegId, Output};
+use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Command, Cx, Input, LegId};
+use crate::b2bua::{Names, Output};
 use crate::endpoint::{EndpointCore, Route};
 use crate::net::ListenerId;
 use crate::ports::{CallHooks, Effect, MediaPlane, PolicyEngine, SessionId, Verdict};
@@ -58,7 +59,7 @@ struct Live {
 
 impl Sbc {
     pub(super) fn new(policy: Fixed, entropy: Entropy) -> Self {
-        let scanner = Scanner::new(policy.network());
+        let scanner = Scanner::new(policy.network(), policy.keeps_ids());
         Self {
             core: EndpointCore::new(),
             calls: BTreeMap::new(),
@@ -205,7 +206,7 @@ impl Sbc {
         let mut entropy = self.entropy.split();
         let tag = new_tag(&mut entropy);
         let id = entropy.token(16);
-        self.core.begin(key, &tag, &incoming.message);
+        let begun = self.core.begin(key, &tag, &incoming.message);
         let invite = incoming.message.clone();
         let policy = Arc::clone(&self.policy);
         let media = Arc::clone(&self.media);
@@ -216,7 +217,13 @@ impl Sbc {
             media: &*media,
             probe: &self.probe,
         };
-        let Some(call) = Call::begin(&mut cx, key, &id, &tag, Box::new(incoming)) else {
+        let names = Names {
+            key,
+            id: &id,
+            local_tag: &tag,
+            shares_call_id: begun.is_shared,
+        };
+        let Some(call) = Call::begin(&mut cx, &names, Box::new(incoming)) else {
             self.faults
                 .push("an INVITE without defects did not begin a call".into());
             return;

@@ -51,7 +51,7 @@ struct Told {
     provisional: bool,
 }
 
-/// One dialog of ours, by Call-ID.
+/// One dialog of ours, by Call-ID and our tag.
 #[derive(Debug, Default)]
 struct Dialog {
     /// Highest CSeq of ours, by the peer's tag; empty before there is one.
@@ -68,13 +68,15 @@ pub(super) struct Scanner {
     words: HashMap<Box<str>, Owner>,
     asked: HashMap<(String, String), Asked>,
     told: HashMap<(String, String), Told>,
-    dialogs: HashMap<Box<str>, Dialog>,
+    dialogs: HashMap<(Box<str>, Box<str>), Dialog>,
     faults: Vec<String>,
     network: Arc<Network>,
+    /// A Call-ID may cross, as it is; a host may stand in it.
+    ids_cross: bool,
 }
 
 impl Scanner {
-    pub(super) fn new(network: &Arc<Network>) -> Self {
+    pub(super) fn new(network: &Arc<Network>, ids_cross: bool) -> Self {
         let mut words = HashMap::new();
         for listener in &network.listeners {
             let ip = listener.advertise.ip().to_string();
@@ -87,6 +89,7 @@ impl Scanner {
             dialogs: HashMap::new(),
             faults: Vec::new(),
             network: Arc::clone(network),
+            ids_cross,
         }
     }
 
@@ -105,20 +108,29 @@ impl Scanner {
     /// Learns what belongs to the side that a message came from.
     pub(super) fn on_received(&mut self, realm: RealmId, from: SocketAddr, message: &Message) {
         self.learn_side(realm, from, message);
-        self.learn_dialog(message);
+        self.learn_dialog(realm, message);
         let (Some(call_id), Some(branch), Some(method)) =
             (message.call_id(), message.branch(), message.method())
         else {
             return;
         };
         let key = (branch.to_owned(), method.as_str().to_owned());
-        let dialog = self.dialogs.entry(call_id.into()).or_default();
+        let our_tag = if message.is_request() {
+            message.to_tag()
+        } else {
+            message.from_tag()
+        };
+        let dialog = self.dialogs.entry(dialog_of(call_id, our_tag)).or_default();
         match message.status() {
             Some(status) => {
                 let Some(told) = self.told.get_mut(&key) else {
                     return;
                 };
                 told.provisional |= status.is_provisional();
+                if let (Some(tag), Some(cseq)) = (message.to_tag(), message.cseq()) {
+                    // The INVITE of this dialog; another one may have left meanwhile.
+                    dialog.cseqs.entry(tag.into()).or_insert(cseq.number);
+                }
                 if *method == Method::Invite && status.is_success() {
                     let tag = message.to_tag().unwrap_or_default().to_owned();
                     if !dialog.owes_ack.contains(&tag) {
@@ -174,7 +186,7 @@ impl Scanner {
     }
 
     /// Call-ID, tags and branches that the peer made.
-    fn learn_dialog(&mut self, message: &Message) {
+    fn learn_dialog(&mut self, realm: RealmId, message: &Message) {
         let Some(call_id) = message.call_id() else {
             return;
         };
@@ -183,12 +195,15 @@ impl Scanner {
         } else {
             [message.to_tag(), None]
         };
-        let words = theirs.into_iter().flatten().chain(call_id.split('@'));
-        for word in words {
-            // A name after the @ of a Call-ID belongs to its whole side.
+        let (id, host) = call_id.split_once('@').unwrap_or((call_id, ""));
+        for word in theirs.into_iter().flatten().chain([id]) {
             self.words
                 .entry(word.into())
                 .or_insert_with(|| Owner::Dialog(call_id.into()));
+        }
+        if !host.is_empty() {
+            // The name of a host belongs to its whole side.
+            self.words.entry(host.into()).or_insert(Owner::Realm(realm));
         }
     }
 
@@ -226,7 +241,10 @@ impl Scanner {
         bytes: &Bytes,
     ) {
         let call_id = message.call_id().unwrap_or_default();
-        let text = said(message, bytes);
+        let mut text = said(message, bytes);
+        if self.ids_cross && !call_id.is_empty() {
+            text = text.replace(call_id, "");
+        }
         let mut strange = Vec::new();
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-._".contains(c)));
         for word in words.map(|word| word.trim_end_matches('.')) {
@@ -262,7 +280,8 @@ impl Scanner {
         let key = (branch.to_owned(), method.as_str().to_owned());
         if *method == Method::Ack {
             let tag = message.to_tag().unwrap_or_default();
-            let dialog = self.dialogs.entry(call_id.into()).or_default();
+            let ours = dialog_of(call_id, message.from_tag());
+            let dialog = self.dialogs.entry(ours).or_default();
             dialog.owes_ack.retain(|owed| owed != tag);
         }
         if let Some(told) = self.told.get(&key) {
@@ -291,7 +310,8 @@ impl Scanner {
         let invite = self.told.get(&(branch, "INVITE".to_owned()));
         let (has_invite, rang) = (invite.is_some(), invite.is_some_and(|i| i.provisional));
         let to_tag = message.to_tag().unwrap_or_default().to_owned();
-        let dialog = self.dialogs.entry(call_id.into()).or_default();
+        let ours = dialog_of(call_id, message.from_tag());
+        let dialog = self.dialogs.entry(ours).or_default();
         let mut why = None;
         match message.method() {
             Some(Method::Ack) => {}
@@ -299,8 +319,8 @@ impl Scanner {
             Some(Method::Cancel) if !rang => why = Some("cancels before a provisional response"),
             Some(Method::Cancel) => {}
             method => {
-                let of = |tag: &str| dialog.cseqs.get(tag).copied().unwrap_or(0);
-                if cseq <= of("").max(of(&to_tag)) {
+                let of = |tag: &str| dialog.cseqs.get(tag).copied();
+                if cseq <= of(&to_tag).or_else(|| of("")).unwrap_or(0) {
                     why = Some("has a CSeq that did not grow");
                 }
                 dialog.cseqs.insert(to_tag.clone(), cseq);
@@ -366,7 +386,8 @@ impl Scanner {
                 why = Some("has no Contact");
             }
             let call_id = message.call_id().unwrap_or_default();
-            let dialog = self.dialogs.entry(call_id.into()).or_default();
+            let ours = dialog_of(call_id, message.to_tag());
+            let dialog = self.dialogs.entry(ours).or_default();
             if first_final && asked.begins {
                 dialog.unacked_since = Some(now);
             }
@@ -375,6 +396,10 @@ impl Scanner {
             self.fault(now, why, bytes);
         }
     }
+}
+
+fn dialog_of(call_id: &str, our_tag: Option<&str>) -> (Box<str>, Box<str>) {
+    (call_id.into(), our_tag.unwrap_or_default().into())
 }
 
 /// What a message says to its peer; of a recording's INVITE without the metadata, which names both

@@ -109,6 +109,15 @@ impl TransactionSet {
         id
     }
 
+    /// Whether a response belongs to a transaction of this set (§17.1.3).
+    #[must_use]
+    pub fn awaits(&self, response: &Message) -> bool {
+        let (Some(branch), Some(cseq)) = (response.branch(), response.cseq()) else {
+            return false;
+        };
+        self.clients.iter().any(|c| c.is_of(branch, cseq.method))
+    }
+
     /// A response arrived. False: no transaction of this set matches (branch and CSeq method,
     /// §17.1.3).
     pub fn on_response(

@@ -177,6 +177,17 @@ impl Leg {
         self.transactions.take_residues(now)
     }
 
+    /// Whether a message is of a transaction of this leg, or comes from its peer: for legs that
+    /// have Call-ID and tag in common.
+    #[must_use]
+    pub fn is_addressed_by(&self, message: &Message) -> bool {
+        if message.is_request() {
+            message.from_tag() == self.dialog.remote_tag()
+        } else {
+            self.transactions.awaits(message)
+        }
+    }
+
     /// A message of this leg's dialog, or of one it may still create.
     pub fn on_message(&mut self, cx: &mut LegCx<'_>, incoming: Box<Incoming>) {
         let Incoming { flow, message } = *incoming;

@@ -3,7 +3,7 @@
 use super::event::{Failure, LegEvent, LegOutput};
 use super::leg::{ALLOW, Leg, LegCx, State, push_draft};
 use crate::Probe;
-use crate::dialog::{Dialog, OfferAnswer};
+use crate::dialog::{Dialog, DialogIds, OfferAnswer};
 use crate::limits;
 use crate::net::{ListenerId, Network, RealmId};
 use crate::sip::{HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri};
@@ -21,10 +21,8 @@ pub struct Dial {
     pub realm: RealmId,
     /// Where the INVITE is sent.
     pub target: Target,
-    /// Call-ID.
-    pub call_id: Box<str>,
-    /// Our tag.
-    pub local_tag: Box<str>,
+    /// Call-ID, our tag, CSeq.
+    pub ids: DialogIds,
     /// Request-URI.
     pub request_uri: Uri,
     /// From, without tag.
@@ -94,13 +92,7 @@ impl Leg {
     /// Places a call. The owner hears [`LegOutput::Resolve`] where the target is a name.
     #[must_use]
     pub fn dial(cx: &mut LegCx<'_>, network: Arc<Network>, dial: Dial) -> Self {
-        let dialog = Dialog::outgoing(
-            &dial.call_id,
-            &dial.local_tag,
-            &dial.from,
-            &dial.to,
-            &dial.request_uri,
-        );
+        let dialog = Dialog::outgoing(&dial.ids, &dial.from, &dial.to, &dial.request_uri);
         let target = dial.target.clone();
         let flow = Flow {
             listener: ListenerId(0),

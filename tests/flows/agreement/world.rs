@@ -3,7 +3,7 @@
 use super::phone::Phone;
 use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, border};
 use bytes::Bytes;
-use sbc_core::b2bua::{Call, CallEvent, CallKey, Cx, Input, Output};
+use sbc_core::b2bua::{Call, CallEvent, CallKey, Cx, Input, Names, Output};
 use sbc_core::endpoint::{EndpointCore, Route};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{MediaPlane, SessionId};
@@ -181,7 +181,13 @@ impl World {
             media: &self.media,
             probe: &Probe::default(),
         };
-        self.call = Call::begin(&mut cx, KEY, "id", &tag, Box::new(incoming));
+        let names = Names {
+            key: KEY,
+            id: "id",
+            local_tag: &tag,
+            shares_call_id: false,
+        };
+        self.call = Call::begin(&mut cx, &names, Box::new(incoming));
         self.drain();
     }
 

@@ -12,7 +12,7 @@ mod script;
 use self::policy::policy;
 use super::take::Take;
 use bytes::Bytes;
-use sbc_core::b2bua::{Call, CallEvent, CallKey, Command, Cx, Input, LegId, Output};
+use sbc_core::b2bua::{Call, CallEvent, CallKey, Command, Cx, Input, LegId, Names, Output};
 use sbc_core::endpoint::{EndpointCore, Route};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{Effect, MediaEvent, MediaPlane, PortId, SessionId, Verdict};
@@ -284,7 +284,7 @@ impl World {
         let key = CallKey(self.next_key);
         self.next_key += 1;
         let tag = new_tag(&mut self.entropy);
-        self.core.begin(key, &tag, &incoming.message);
+        let begun = self.core.begin(key, &tag, &incoming.message);
         self.tags.push(tag.clone().into());
         let mut cx = Cx {
             now: self.now,
@@ -293,7 +293,13 @@ impl World {
             media: &self.media,
             probe: &Probe::default(),
         };
-        let call = Call::begin(&mut cx, key, "id", &tag, Box::new(incoming))
+        let names = Names {
+            key,
+            id: "id",
+            local_tag: &tag,
+            shares_call_id: begun.is_shared,
+        };
+        let call = Call::begin(&mut cx, &names, Box::new(incoming))
             .expect("an INVITE without defects begins a call");
         self.drain(key, Live::new(call));
     }

@@ -9,12 +9,15 @@ use crate::time::Instant;
 
 impl Phone {
     pub(super) fn on_invite(&mut self, now: Instant, way: &Way, invite: &Message) {
-        let known = self
-            .calls
-            .iter()
-            .any(|c| Some(c.call_id.as_str()) == invite.call_id());
+        let cseq = invite.cseq().map(|c| c.number);
+        let known = self.calls.iter().any(|call| match &call.side {
+            Side::Callee { invite: had, .. } => {
+                had.call_id() == invite.call_id() && had.cseq().map(|c| c.number) == cseq
+            }
+            Side::Caller { .. } => Some(call.call_id.as_str()) == invite.call_id(),
+        });
         if known {
-            self.fault("an INVITE with a Call-ID that another had", invite);
+            self.fault("an INVITE with Call-ID and CSeq that another had", invite);
         }
         let uri = Uri::parse(invite.request_uri()).ok();
         let user = uri.and_then(|uri| uri.user).unwrap_or_default();
