@@ -312,7 +312,7 @@ impl<'a> Reader<'a> {
             value,
             verbatim,
         });
-        self.judge();
+        self.judge(line.control);
     }
 
     fn value(&self, slot: &Slot) -> &[u8] {
@@ -323,8 +323,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Looks at the line that was just noted.
-    fn judge(&mut self) {
+    /// Looks at the line that was just noted; `control`: what it holds was made blanks in part.
+    fn judge(&mut self, control: bool) {
         let index = self.slots.len() - 1;
         let slot = &self.slots[index];
         let value = self.value(slot);
@@ -336,8 +336,9 @@ impl<'a> Reader<'a> {
         match slot.name {
             HeaderName::Contact => self.contact = true,
             HeaderName::ContentLength => {
-                let length = std::str::from_utf8(value).ok().and_then(text::number);
-                self.content_length(length);
+                // Others would read another number: no guess where a message ends.
+                let text = std::str::from_utf8(value).ok().filter(|_| !control);
+                self.content_length(text.and_then(text::number));
             }
             _ => {}
         }

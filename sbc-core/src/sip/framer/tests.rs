@@ -191,3 +191,69 @@ fn a_drained_framer_holds_no_large_buffer() {
     assert_eq!(read(&mut framer).0, "m20000");
     assert!(framer.buf.capacity() <= KEEP_BYTES);
 }
+
+/// Request smuggling: whoever reads a length otherwise than the sender's last proxy did takes a
+/// body for a message.
+#[test]
+fn hundreds_of_lies_about_the_length_let_nothing_behind_them_in() {
+    const NAMES: [&str; 8] = [
+        "Content-Length:",
+        "content-length: ",
+        "CONTENT-LENGTH :",
+        "l:",
+        "L:",
+        "l :",
+        "Content-Length:\r\n ",
+        "Content-Length:\t",
+    ];
+    const LIES: [&str; 24] = [
+        "",
+        "-0",
+        "-1",
+        "+0",
+        "0x0",
+        "0.0",
+        "0,0,1",
+        "0 0",
+        "0;0",
+        "\"0\"",
+        "0\0",
+        "o",
+        "0a",
+        "0e0",
+        "1e1",
+        "65536",
+        "4294967296",
+        "18446744073709551616",
+        "99999999999999999999999",
+        "0\r\nl: 1",
+        "0\r\nContent-Length: -1",
+        "1\r\nl:",
+        "\u{660}",
+        "0\u{b}",
+    ];
+    let smuggled = bye("l: 0\r\n", "").replace("Call-ID: c", "Call-ID: smuggled");
+    let mut tried = 0;
+    for name in NAMES {
+        for lie in LIES {
+            let stream = bye(&format!("{name}{lie}\r\n"), "") + &smuggled;
+            let mut framer = Framer::new();
+            framer.push(stream.as_bytes());
+            let refused = loop {
+                match framer.next() {
+                    Ok(Some(Framed::Message(message))) => {
+                        panic!("{name:?} {lie:?} let {:?} in", message.call_id());
+                    }
+                    Ok(Some(Framed::Ping | Framed::Pong)) => {}
+                    Ok(None) => break false,
+                    Err(_) => break true,
+                }
+            };
+            assert!(refused, "{name:?} {lie:?} waits for more");
+            tried += 1;
+        }
+        let honest = bye(&format!("{name}2\r\n"), "ab") + &bye(&format!("{name} 00\r\n"), "");
+        assert_eq!(whole(honest), ("m2m0".to_owned(), None), "{name:?}");
+    }
+    assert_eq!(tried, 192);
+}
