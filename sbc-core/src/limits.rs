@@ -10,8 +10,8 @@ pub const STREAM_MESSAGE_BYTES: usize = 65_535;
 pub const HEADER_LINE_BYTES: usize = 8_192;
 /// Header lines of a message.
 pub const HEADERS: usize = 128;
-/// Via values of a message: Max-Forwards starts at 70, so no real chain is longer (RFC 4475 has
-/// 34).
+/// Via values of a message: Max-Forwards starts at 70 (RFC 3261 §8.1.1.6), so no real chain is
+/// longer; 32 would refuse the 34 of RFC 4475 §3.1.1.7, which are legal.
 pub const VIAS: usize = 70;
 /// Leaf parts of a multipart body.
 pub const BODY_PARTS: usize = 16;
