@@ -1,7 +1,7 @@
 //! The bounds of a call, one past each.
 
 use crate::recorder::plan;
-use crate::world::{INSIDE, World, border, secs, to_bob};
+use crate::world::{INSIDE, World, border, millis, secs, to_bob};
 use sbc_core::limits;
 use sbc_core::testing::{Answering, End, Placed, Say};
 use std::collections::BTreeSet;
@@ -56,4 +56,37 @@ fn early_dialogs_beyond_the_limit_are_not_shown_to_the_caller() {
         .collect();
     assert_eq!(shown.len(), limits::EARLY_DIALOGS);
     assert_eq!(world.alices().ended(), Some(End::HungUp));
+}
+
+#[test]
+fn hundreds_of_abandoned_invites_hold_few_ports_and_give_all_of_them_back() {
+    let policy = border()
+        .media_ports(40)
+        .otherwise(to_bob().ringing(secs(5)));
+    let mut world = World::with(1, policy).bob_answers(Answering::with(&[(20, Say::status(180))]));
+    // More than the ports can hold at a time.
+    for _ in 0..600 {
+        world.sim.call(world.alice, call());
+        world.sim.run_for(millis(100));
+        let (_, ports) = world.sim.sbc(world.sbc).media().open();
+        assert!(ports <= 2 * 40, "{ports} ports");
+    }
+    world.sim.run_for(secs(60));
+    assert_eq!(world.sim.sbc(world.sbc).media().open(), (0, 0));
+    let refused = |status| {
+        let calls = world.sim.phone(world.alice).calls().iter();
+        calls
+            .filter(|c| c.ended() == Some(End::Refused(status)))
+            .count()
+    };
+    assert_eq!(refused(503) + refused(408) + refused(480), 600);
+    assert!(refused(503) >= 100, "{} without ports", refused(503));
+    world
+        .sim
+        .phone_mut(world.bob)
+        .answer_with(Answering::after_ringing());
+    let last = world.sim.call(world.alice, call());
+    world.sim.finish();
+    let ended = world.sim.phone(world.alice).calls()[last].ended();
+    assert_eq!(ended, Some(End::HungUp));
 }

@@ -18,6 +18,7 @@ mod negotiation;
 mod recorder;
 mod redirect;
 mod refusal;
+mod smuggled;
 mod strangers;
 mod targets;
 mod tcp;
