@@ -6,7 +6,7 @@ use crate::visit::Scalar;
 use regex::{Regex, RegexBuilder};
 use sbc_core::ports::Param;
 use sbc_core::sip::{Scheme, Uri};
-use sbc_core::transport::Transport;
+use sbc_core::transport::{Transport, UdpMax};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -230,6 +230,21 @@ impl Scalar for u16 {
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| String::new())
+    }
+}
+
+impl Scalar for UdpMax {
+    const EXPECTED: &'static str = "`never` or a number of bytes from 500 to 65535";
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self::NEVER_TCP);
+        }
+        match text.parse() {
+            Ok(bytes @ 500..) => Ok(Self::bytes(bytes)),
+            Ok(_) => Err("hardly a request is so small".to_owned()),
+            Err(_) => Err(String::new()),
+        }
     }
 }
 

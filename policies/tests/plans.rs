@@ -9,7 +9,7 @@ use sbc_core::b2bua::plan::{CallPlan, Connect, Redirect};
 use sbc_core::net::ListenerId;
 use sbc_core::ports::{PolicyEngine, RequestFacts, RuleFacts};
 use sbc_core::sip::{HeaderName, Message, Method, StatusCode};
-use sbc_core::transport::{Flow, Transport};
+use sbc_core::transport::{Flow, Transport, UdpMax};
 use std::sync::Arc;
 
 const EXAMPLE: &str = include_str!("../../examples/carrier-pbx-recorders.yaml");
@@ -698,4 +698,37 @@ routes: [{ name: all, reject: 404, profile: p }]
     assert_eq!(recorders[0].skip_failover_codes.as_deref(), Some("486|603"));
     let uris: Vec<String> = recorders[0].srs.iter().map(ToString::to_string).collect();
     assert_eq!(uris, ["sip:r2", "sip:r1"]);
+}
+
+#[test]
+fn udp_max_of_a_trunk_holds_for_its_callers_and_its_callees() {
+    let text = |maxima: [&str; 2]| {
+        let [from, to] = maxima;
+        format!(
+            r#"
+listeners: {{ a: {{ realm: a, udp: "127.0.0.1:5060" }}, b: {{ realm: a, tcp: "127.0.0.1:5060" }} }}
+realms: {{ a: {{ trust: full }} }}
+trunks:
+  from: {{ realm: a, match: {{ source: [ 10.2.0.1 ] }}{from} }}
+  to: {{ realm: a, targets: [ "sip:10.0.0.3" ]{to} }}
+routes: [ {{ name: out, from: a, to: [ to, request-uri ] }} ]
+"#
+        )
+    };
+    let planned = |maxima| {
+        let (flow, message) = (flow(0, "10.2.0.1:5060"), usual());
+        let request = RequestFacts {
+            message: &message,
+            flow: &flow,
+        };
+        let engine = engine(&text(maxima));
+        let plan = connect(engine.plan(&request, &mut Entropy::from_seed(3)));
+        let of_targets = plan.targets.iter().map(|t| t.udp_max);
+        (plan.udp_max, of_targets.collect::<Vec<_>>())
+    };
+    let default = UdpMax::bytes(1300);
+    assert_eq!(planned(["", ""]), (default, vec![default, default]));
+    let (from, to) = planned([", udp_max: never", ", udp_max: 1400"]);
+    assert_eq!(from, UdpMax::NEVER_TCP);
+    assert_eq!(to, [UdpMax::bytes(1400), default]);
 }

@@ -55,6 +55,14 @@ pub const SOCKET_RECEIVE_BYTES: usize = 4 << 20;
 pub const LISTEN_BACKLOG: i32 = 1_024;
 /// To open a connection: beyond, the next target is the better use of the caller's patience.
 pub const CONNECT: Duration = Duration::from_secs(5);
+/// To open a connection for a request that can go by UDP instead: a SYN and its answer cross the
+/// earth in less, and the caller hears nothing meanwhile.
+pub const CONNECT_OR_UDP: Duration = Duration::from_millis(500);
+/// How long requests too large for UDP go by it all the same to a peer that took no connection.
+pub const TCP_REFUSED: Duration = Duration::from_secs(60);
+/// Peers of which that is remembered; of more than these it is not, and each large request to them
+/// waits for a connection again.
+pub const TCP_REFUSALS: usize = 4_096;
 /// From the first byte of a message on a stream to its last: slow senders hold no memory.
 pub const STREAM_MESSAGE: Duration = Duration::from_secs(5);
 /// A connection on which nothing comes or goes; longer than the usual keep-alive of 90 to 110 s.

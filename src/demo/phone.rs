@@ -6,8 +6,8 @@ use sbc_core::dialog::DialogIds;
 use sbc_core::net::{Listener, ListenerId, MediaAddress, Network, Realm, RealmId, Trust};
 use sbc_core::sdp::Sdp;
 use sbc_core::sip::{Host, Message, Method, NameAddr, StatusCode, Uri, new_tag};
-use sbc_core::transport::{Flow, Incoming, Target, Transport};
-use sbc_core::ua::{Dial, Leg, LegCx, LegEvent, LegOutput, Reply};
+use sbc_core::transport::{Flow, Incoming, Target, Transport, UdpMax};
+use sbc_core::ua::{Dial, Leg, LegCx, LegEvent, LegOutput, Reply, TcpRefusals};
 use sbc_core::{Clock, Entropy, Probe, SystemClock};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -27,6 +27,7 @@ struct Phone {
     network: Arc<Network>,
     clock: SystemClock,
     entropy: Entropy,
+    refusals: TcpRefusals,
     leg: Option<Leg>,
     tone: f64,
     peer: Option<SocketAddr>,
@@ -65,6 +66,7 @@ impl Phone {
             network,
             clock: SystemClock::start(),
             entropy: Entropy::from_os()?,
+            refusals: TcpRefusals::default(),
             leg: None,
             tone,
             peer: None,
@@ -107,6 +109,7 @@ impl Phone {
                 &mut LegCx {
                     now,
                     entropy: &mut self.entropy,
+                    refusals: &self.refusals,
                     out: &mut out,
                     probe: &Probe::default(),
                 },
@@ -178,6 +181,7 @@ impl Phone {
         let mut cx = LegCx {
             now,
             entropy: &mut self.entropy,
+            refusals: &self.refusals,
             out: &mut out,
             probe: &Probe::default(),
         };
@@ -250,6 +254,7 @@ impl Caller {
                 port: to.port(),
                 transport: Transport::Udp,
             },
+            udp_max: UdpMax::NEVER_TCP,
             ids: DialogIds::random(&mut phone.entropy),
             request_uri: uri("+4930123456", to),
             from: NameAddr::new("Alice", uri("alice", us)),
@@ -263,6 +268,7 @@ impl Caller {
         let mut cx = LegCx {
             now,
             entropy: &mut phone.entropy,
+            refusals: &phone.refusals,
             out: &mut out,
             probe: &Probe::default(),
         };

@@ -23,4 +23,5 @@ mod strangers;
 mod targets;
 mod tcp;
 mod transparent;
+mod udp_to_tcp;
 mod world;

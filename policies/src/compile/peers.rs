@@ -37,6 +37,7 @@ pub(super) fn trunks(report: &mut Report, scope: &Scope<'_>) -> Vec<TrunkPlan> {
             name: name.value.as_str().into(),
             realm: realm.unwrap_or(RealmId(0)),
             targets,
+            udp_max: trunk.udp_max,
         });
     }
     plans

@@ -3,6 +3,7 @@
 use crate::schema::{Names, Prefix, Recorder, SipUri, Spanned, Trunk, TrunkTarget};
 use crate::tree::{Data, Entry, Node};
 use crate::visit::{self, MapView, Report};
+use sbc_core::transport::UdpMax;
 use std::time::Duration;
 
 /// From connecting or sending until a final response, where nothing is configured.
@@ -24,11 +25,13 @@ fn trunk(report: &mut Report, entry: &Entry) -> Option<Trunk> {
             .filter_map(|node| target(report, node))
             .collect()
     });
+    let udp_max: Option<Spanned<UdpMax>> = visit::field(report, map.get("udp_max"));
     map.finish(report);
     Some(Trunk {
         realm: realm?,
         source: source.unwrap_or_default(),
         targets: targets.unwrap_or_default(),
+        udp_max: udp_max.map_or_else(UdpMax::default, |max| max.value),
     })
 }
 

@@ -26,7 +26,7 @@ use sbc_core::ports::{
     Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
 };
 use sbc_core::sip::{Scheme, StatusCode, Uri};
-use sbc_core::transport::{Target, Transport};
+use sbc_core::transport::{Target, Transport, UdpMax};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,6 +55,7 @@ pub(crate) struct TrunkPlan {
     pub(crate) realm: RealmId,
     /// By priority, the first first.
     pub(crate) targets: Vec<Listed>,
+    pub(crate) udp_max: UdpMax,
 }
 
 /// A profile, with what it has from its parents.
@@ -210,6 +211,9 @@ impl Engine {
             trunk: located
                 .trunk
                 .map(|t| Arc::clone(&self.book.trunks[t.0].name)),
+            udp_max: located
+                .trunk
+                .map_or_else(UdpMax::default, |t| self.book.trunks[t.0].udp_max),
             route: Arc::clone(&route.name),
             profile: Arc::clone(&profile.name),
             targets,
@@ -238,6 +242,7 @@ impl Engine {
         self.target_plan(route, trunk.realm, uri, target, facts, plain)
             .map(|plan| TargetPlan {
                 trunk: Some(Arc::clone(&trunk.name)),
+                udp_max: trunk.udp_max,
                 ..plan
             })
     }
@@ -284,6 +289,7 @@ impl Engine {
             trunk: None,
             realm,
             target,
+            udp_max: UdpMax::default(),
             request_uri,
             from: outgoing::from(facts.from().ok_or_else(malformed)?, ours),
             to: outgoing::to(facts.to().ok_or_else(malformed)?, uri),

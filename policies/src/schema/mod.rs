@@ -14,6 +14,7 @@ use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
 use sbc_core::sip::HeaderName;
+use sbc_core::transport::UdpMax;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
@@ -165,6 +166,8 @@ pub struct Trunk {
     pub source: Vec<Spanned<Prefix>>,
     /// Where requests to it go.
     pub targets: Vec<TrunkTarget>,
+    /// The largest request that goes to it by UDP.
+    pub udp_max: UdpMax,
 }
 
 /// One address of a trunk.

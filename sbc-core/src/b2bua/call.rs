@@ -37,7 +37,7 @@ use crate::net::Network;
 use crate::ports::{MediaCmd, MediaEvent, SessionId};
 use crate::sip::{Message, Method, StatusCode};
 use crate::time::{Instant, Now};
-use crate::transport::{Flow, Incoming, Transmit};
+use crate::transport::{Incoming, Transmit};
 use crate::ua::{Leg, LegCx, LegEvent, LegOutput};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -155,6 +155,7 @@ impl Call {
         let mut leg_cx = LegCx {
             now: cx.now.mono,
             entropy: cx.entropy,
+            refusals: cx.refusals,
             out: &mut outputs,
             probe: cx.probe,
         };
@@ -206,7 +207,10 @@ impl Call {
                 self.with_leg(cx, id, |leg, cx| leg.on_resolved(cx, addresses));
             }
             Input::Media(event) => self.on_media(cx, *event),
-            Input::TransportError(flow) => self.on_transport_error(cx, &flow),
+            Input::Unsent(flow) => self.each_leg(cx, |leg, cx| leg.on_unsent(cx, &flow)),
+            Input::TransportError(flow) => {
+                self.each_leg(cx, |leg, cx| leg.on_transport_error(cx, &flow));
+            }
             Input::Command(command) => self.on_command(cx, command),
         }
         self.settle(cx);
@@ -303,10 +307,9 @@ impl Call {
             return;
         }
         let reply = Message::reply_to(message, StatusCode::of(481), "", None);
-        self.out.push_back(Output::Transmit(Transmit {
-            flow: flow.for_responses(message),
-            bytes: reply.to_bytes(),
-        }));
+        let back = flow.for_responses(message);
+        let transmit = Transmit::new(back, reply.to_bytes());
+        self.out.push_back(Output::Transmit(transmit));
     }
 
     fn on_timeout(&mut self, cx: &mut Cx<'_>) {
@@ -336,10 +339,10 @@ impl Call {
         }
     }
 
-    fn on_transport_error(&mut self, cx: &mut Cx<'_>, flow: &Flow) {
+    fn each_leg(&mut self, cx: &mut Cx<'_>, act: impl Fn(&mut Leg, &mut LegCx<'_>)) {
         let ids: Vec<LegId> = self.legs.iter().map(|seat| seat.id).collect();
         for id in ids {
-            self.with_leg(cx, id, |leg, cx| leg.on_transport_error(cx, flow));
+            self.with_leg(cx, id, &act);
         }
     }
 
@@ -375,6 +378,7 @@ impl Call {
             &mut LegCx {
                 now: cx.now.mono,
                 entropy: cx.entropy,
+                refusals: cx.refusals,
                 out: &mut outputs,
                 probe: cx.probe,
             },

@@ -6,6 +6,7 @@ use crate::ports::{MediaCmd, MediaEvent, MediaPlane, PolicyEngine, Verdict};
 use crate::time::Now;
 use crate::transaction::Residue;
 use crate::transport::{Flow, Incoming, Target, Transmit};
+use crate::ua::TcpRefusals;
 use crate::{Entropy, Probe};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -53,7 +54,10 @@ pub enum Input {
     Resolved(Box<(LegId, Vec<IpAddr>)>),
     /// From the media plane.
     Media(Box<MediaEvent>),
-    /// Something could not be sent by this flow.
+    /// Something could not be sent by this flow: nobody has it.
+    Unsent(Box<Flow>),
+    /// The connection of this flow is lost: what was sent by it may have arrived, its answer
+    /// cannot.
     TransportError(Box<Flow>),
     /// From an operator.
     Command(Command),
@@ -104,4 +108,6 @@ pub struct Cx<'a> {
     pub media: &'a dyn MediaPlane,
     /// Where the machines note what they meet.
     pub probe: &'a Probe,
+    /// Peers that large requests go to by UDP; the same for all calls.
+    pub refusals: &'a TcpRefusals,
 }

@@ -4,7 +4,7 @@
 use crate::net::RealmId;
 use crate::ports::{AppFactory, Latch, MessageRules, ModuleFactory, SideLegFactory};
 use crate::sip::{NameAddr, StatusCode, Uri};
-use crate::transport::Target;
+use crate::transport::{Target, UdpMax};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ pub struct AppPlan {
 pub struct Connect {
     /// The trunk the request came from.
     pub trunk: Option<Arc<str>>,
+    /// The largest request that goes to the caller by UDP.
+    pub udp_max: UdpMax,
     /// The route's name.
     pub route: Arc<str>,
     /// The profile's name; `built-in` without one.
@@ -146,6 +148,8 @@ pub struct TargetPlan {
     pub realm: RealmId,
     /// Where the request is sent.
     pub target: Target,
+    /// The largest request that goes there by UDP.
+    pub udp_max: UdpMax,
     /// The Request-URI.
     pub request_uri: Uri,
     /// From, without tag.

@@ -13,7 +13,7 @@ use crate::ports::{
 };
 use crate::sip::{HeaderName, Message, Method, NameAddr, Scheme, StatusCode, Uri};
 use crate::time::Instant;
-use crate::transport::{Target, Transport};
+use crate::transport::{Target, Transport, UdpMax};
 use crate::ua::{Dial, LegEvent};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -279,6 +279,7 @@ impl Call {
         Some(Dial {
             realm: wanted.realm,
             target,
+            udp_max: UdpMax::default(),
             ids: DialogIds::random(cx.entropy),
             to: NameAddr::new("", wanted.uri.clone()),
             request_uri: wanted.uri,

@@ -46,6 +46,8 @@ impl Call {
             CallPlan::Connect(plan) => {
                 self.invite = Some(incoming);
                 self.media.set_latch(plan.latch);
+                let udp_max = plan.udp_max;
+                self.with_leg(cx, LegId(0), |leg, _| leg.set_udp_max(udp_max));
                 if plan.modules.is_empty() {
                     self.dial(cx, plan, 0, None);
                 } else {
@@ -155,6 +157,7 @@ impl Call {
         let mut leg_cx = LegCx {
             now: cx.now.mono,
             entropy: cx.entropy,
+            refusals: cx.refusals,
             out: &mut outputs,
             probe: cx.probe,
         };
@@ -376,6 +379,7 @@ fn new_dial(
     Some(Dial {
         realm: target.realm,
         target: target.target.clone(),
+        udp_max: target.udp_max,
         ids,
         request_uri: target.request_uri.clone(),
         from,

@@ -141,6 +141,7 @@ impl Driver {
             policy: &*policy,
             media: &*self.shell.media,
             probe: &Probe::default(),
+            refusals: &self.shell.refusals,
         };
         Call::begin(&mut cx, names, incoming)
     }
@@ -153,6 +154,7 @@ impl Driver {
             policy: &*policy,
             media: &*self.shell.media,
             probe: &Probe::default(),
+            refusals: &self.shell.refusals,
         };
         call.handle(&mut cx, input);
     }

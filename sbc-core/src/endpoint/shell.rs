@@ -8,6 +8,7 @@ use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId}
 use crate::sip::{HeaderName, Method, StatusCode, new_tag};
 use crate::time::{Clock, SystemClock};
 use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
+use crate::ua::TcpRefusals;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -63,6 +64,7 @@ pub(super) struct Inner {
     pub(super) observer: Arc<dyn Observer>,
     pub(super) runtime: Handle,
     next_key: AtomicU64,
+    pub(super) refusals: TcpRefusals,
     draining: AtomicBool,
     idle: Notify,
 }
@@ -83,6 +85,7 @@ impl Endpoint {
             observer: config.observer,
             runtime: Handle::current(),
             next_key: AtomicU64::new(1),
+            refusals: TcpRefusals::default(),
             draining: AtomicBool::new(false),
             idle: Notify::new(),
         }));
@@ -263,20 +266,11 @@ impl TransportEvents for Endpoint {
     }
 
     fn on_send_failed(&self, owner: u64, flow: Flow) {
-        if self
-            .0
-            .deliver(CallKey(owner), Input::TransportError(Box::new(flow)))
-            .is_err()
-        {
-            tracing::debug!(
-                owner,
-                "a call's mailbox is full; a transport error is dropped"
-            );
-        }
+        self.on_transport_error(owner, Input::Unsent(Box::new(flow)));
     }
 
     fn on_connection_lost(&self, owner: u64, flow: Flow) {
-        self.on_send_failed(owner, flow);
+        self.on_transport_error(owner, Input::TransportError(Box::new(flow)));
     }
 
     fn on_closed(&self, connection: ConnectionId) {
@@ -285,6 +279,15 @@ impl TransportEvents for Endpoint {
 }
 
 impl Endpoint {
+    fn on_transport_error(&self, owner: u64, error: Input) {
+        if self.0.deliver(CallKey(owner), error).is_err() {
+            tracing::debug!(
+                owner,
+                "a call's mailbox is full; a transport error is dropped"
+            );
+        }
+    }
+
     fn begin(&self, mut core: MutexGuard<'_, EndpointCore>, incoming: Incoming) {
         let inner = &self.0;
         let key = CallKey(inner.next_key.fetch_add(1, Ordering::Relaxed));

@@ -100,10 +100,7 @@ impl Stateless {
 
 /// The answer on its way back.
 pub(super) fn transmit(flow: Flow, request: &Message, reply: &Message) -> Transmit {
-    Transmit {
-        flow: flow.for_responses(request),
-        bytes: reply.to_bytes(),
-    }
+    Transmit::new(flow.for_responses(request), reply.to_bytes())
 }
 
 fn allow() -> (HeaderName, &'static str) {

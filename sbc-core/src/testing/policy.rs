@@ -7,7 +7,7 @@ use crate::b2bua::plan::{
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
 use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
-use crate::transport::{Target, Transport};
+use crate::transport::{Target, Transport, UdpMax};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub struct Route {
     redirect: Redirect,
     relay: bool,
     transparent_ids: bool,
+    udp_max: UdpMax,
 }
 
 impl Route {
@@ -61,6 +62,7 @@ impl Route {
             redirect: Redirect::default(),
             relay: true,
             transparent_ids: false,
+            udp_max: UdpMax::default(),
         };
         route.or_to(realm, host, transport)
     }
@@ -121,6 +123,13 @@ impl Route {
         self
     }
 
+    /// The largest request that goes by UDP, on both sides.
+    #[must_use]
+    pub fn udp_max(mut self, udp_max: UdpMax) -> Self {
+        self.udp_max = udp_max;
+        self
+    }
+
     /// Media goes past the SBC.
     #[must_use]
     pub fn without_relay(mut self) -> Self {
@@ -177,6 +186,18 @@ impl Fixed {
                 media.last_port = media.first_port + 2 * pairs - 1;
             }
         }
+        self
+    }
+
+    /// The realm named last has no TCP.
+    #[must_use]
+    pub fn without_tcp(mut self) -> Self {
+        let network = Arc::make_mut(&mut self.network);
+        let last = network.realms.len().saturating_sub(1);
+        let is_last = |l: &Listener| usize::from(l.realm.0) == last;
+        network
+            .listeners
+            .retain(|l| !is_last(l) || l.transport == Transport::Udp);
         self
     }
 
@@ -257,6 +278,7 @@ impl Fixed {
                         port: SIP_PORT,
                         transport: *transport,
                     },
+                    udp_max: route.udp_max,
                     request_uri,
                     from: NameAddr::new(&from.display, caller),
                     to,
@@ -266,6 +288,7 @@ impl Fixed {
             .collect();
         Connect {
             trunk: None,
+            udp_max: route.udp_max,
             route: "fixed".into(),
             profile: "built-in".into(),
             targets,

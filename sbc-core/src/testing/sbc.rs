@@ -13,6 +13,7 @@ use crate::ports::{CallHooks, Effect, MediaPlane, PolicyEngine, SessionId, Verdi
 use crate::sip::{Host, Message, StatusCode, new_tag};
 use crate::time::{Instant, Now};
 use crate::transport::{Flow, Incoming, Transmit};
+use crate::ua::TcpRefusals;
 use crate::{Entropy, Probe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +40,7 @@ pub struct Sbc {
     entropy: Entropy,
     next_key: u64,
     events: Vec<(Instant, CallKey, CallEvent)>,
+    refusals: TcpRefusals,
     scanner: Scanner,
     probe: Probe,
     faults: Vec<String>,
@@ -69,6 +71,7 @@ impl Sbc {
             entropy,
             next_key: 1,
             events: Vec::new(),
+            refusals: TcpRefusals::default(),
             scanner,
             probe: Probe::keeping(),
             faults: Vec::new(),
@@ -216,6 +219,7 @@ impl Sbc {
             policy: &*policy,
             media: &*media,
             probe: &self.probe,
+            refusals: &self.refusals,
         };
         let names = Names {
             key,
@@ -257,10 +261,22 @@ impl Sbc {
         );
     }
 
-    pub(super) fn on_failed(&mut self, now: Now, owner: u64, way: &Way, wishes: &mut Wishes) {
-        let Some(flow) = self.flow(way) else { return };
-        let input = Input::TransportError(Box::new(flow));
-        self.handle(now, CallKey(owner), input, wishes);
+    /// Something was not sent, or its connection is lost behind it.
+    pub(super) fn on_failed(&mut self, now: Now, post: &Post, unsent: bool, wishes: &mut Wishes) {
+        let way = Way {
+            transport: post.transport,
+            local: post.local,
+            remote: post.remote,
+            connection: post.connection,
+        };
+        let Some(flow) = self.flow(&way) else { return };
+        let input = if unsent {
+            self.scanner.on_unsent(&post.bytes);
+            Input::Unsent(Box::new(flow))
+        } else {
+            Input::TransportError(Box::new(flow))
+        };
+        self.handle(now, CallKey(post.owner), input, wishes);
     }
 
     pub(super) fn on_command(
@@ -323,6 +339,7 @@ impl Sbc {
             policy: &*policy,
             media: &*media,
             probe: &self.probe,
+            refusals: &self.refusals,
         };
         live.call.handle(&mut cx, input);
     }
@@ -376,7 +393,11 @@ impl Sbc {
     }
 
     fn transmit(&mut self, now: Now, owner: u64, transmit: Transmit, wishes: &mut Wishes) {
-        let Transmit { flow, bytes } = transmit;
+        let Transmit {
+            flow,
+            bytes,
+            hurried,
+        } = transmit;
         let listener = self.policy.network().listener(flow.listener);
         self.scanner.on_sent(now.mono, listener, &flow, &bytes);
         wishes.posts.push(Post {
@@ -385,6 +406,7 @@ impl Sbc {
             remote: flow.remote,
             connection: flow.connection,
             owner,
+            hurried,
             bytes,
         });
     }

@@ -19,7 +19,7 @@ use crate::sip::{HeaderName, Host, Message, Method};
 use crate::time::Instant;
 use crate::transport::Flow;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +69,8 @@ pub(super) struct Scanner {
     asked: HashMap<(String, String), Asked>,
     told: HashMap<(String, String), Told>,
     dialogs: HashMap<(Box<str>, Box<str>), Dialog>,
+    /// Requests that nobody has, by Call-ID, method and number: each may be sent once more.
+    unsent: HashSet<(String, String, u32)>,
     faults: Vec<String>,
     network: Arc<Network>,
     /// A Call-ID may cross, as it is; a host may stand in it.
@@ -87,6 +89,7 @@ impl Scanner {
             asked: HashMap::new(),
             told: HashMap::new(),
             dialogs: HashMap::new(),
+            unsent: HashSet::new(),
             faults: Vec::new(),
             network: Arc::clone(network),
             ids_cross,
@@ -208,6 +211,16 @@ impl Scanner {
     }
 
     /// Judges what leaves.
+    /// Something was not sent after all.
+    pub(super) fn on_unsent(&mut self, bytes: &Bytes) {
+        let Ok(message) = Message::parse_datagram(bytes.clone()) else {
+            return;
+        };
+        if message.is_request() {
+            self.unsent.extend(request_key(&message));
+        }
+    }
+
     pub(super) fn on_sent(
         &mut self,
         now: Instant,
@@ -310,6 +323,7 @@ impl Scanner {
         let invite = self.told.get(&(branch, "INVITE".to_owned()));
         let (has_invite, rang) = (invite.is_some(), invite.is_some_and(|i| i.provisional));
         let to_tag = message.to_tag().unwrap_or_default().to_owned();
+        let again = request_key(message).is_some_and(|key| self.unsent.remove(&key));
         let ours = dialog_of(call_id, message.from_tag());
         let dialog = self.dialogs.entry(ours).or_default();
         let mut why = None;
@@ -320,7 +334,7 @@ impl Scanner {
             Some(Method::Cancel) => {}
             method => {
                 let of = |tag: &str| dialog.cseqs.get(tag).copied();
-                if cseq <= of(&to_tag).or_else(|| of("")).unwrap_or(0) {
+                if cseq <= of(&to_tag).or_else(|| of("")).unwrap_or(0) && !again {
                     why = Some("has a CSeq that did not grow");
                 }
                 dialog.cseqs.insert(to_tag.clone(), cseq);
@@ -427,4 +441,10 @@ fn vias(message: &Message) -> Vec<String> {
             kept.collect::<Vec<_>>().join(";")
         })
         .collect()
+}
+
+fn request_key(message: &Message) -> Option<(String, String, u32)> {
+    let cseq = message.cseq()?;
+    let method = cseq.method.as_str().to_owned();
+    Some((message.call_id()?.to_owned(), method, cseq.number))
 }

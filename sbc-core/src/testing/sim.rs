@@ -135,6 +135,16 @@ impl Sim {
         self.wires.refuse(address(ip));
     }
 
+    /// An attempt to open a stream connection to this address gets no answer.
+    pub fn swallow_connections(&mut self, ip: &str) {
+        self.wires.swallow(address(ip));
+    }
+
+    /// Stream connections are taken at this address again.
+    pub fn take_connections(&mut self, ip: &str) {
+        self.wires.take(address(ip));
+    }
+
     /// Nothing arrives at this address, and nothing leaves it.
     pub fn darken(&mut self, ip: &str) {
         self.wires.darken(address(ip));
@@ -142,7 +152,9 @@ impl Sim {
 
     /// Every stream connection between two addresses breaks; what is under way is lost.
     pub fn reset(&mut self, a: &str, b: &str) {
-        self.wires.reset(address(a), address(b));
+        for (node, post) in self.wires.reset(address(a), address(b)) {
+            self.push(self.now, Event::Network(Later::Lost { node, post }));
+        }
     }
 
     /// What a name resolves to.
@@ -414,7 +426,8 @@ impl Sim {
                     self.deliver(node, &way, message);
                 }
             }
-            Event::Network(Later::Failed { node, post }) => self.on_failed(node, &post),
+            Event::Network(Later::Failed { node, post }) => self.on_failed(node, &post, true),
+            Event::Network(Later::Lost { node, post }) => self.on_failed(node, &post, false),
             Event::Resolved(node, key, leg, addresses) => {
                 self.tell(node, |sbc, now, wishes| {
                     sbc.on_resolved(now, key, leg, addresses, wishes);
@@ -428,15 +441,9 @@ impl Sim {
         }
     }
 
-    fn on_failed(&mut self, node: NodeId, post: &Post) {
-        let way = Way {
-            transport: post.transport,
-            local: post.local,
-            remote: post.remote,
-            connection: post.connection,
-        };
+    fn on_failed(&mut self, node: NodeId, post: &Post, unsent: bool) {
         self.tell(node, |sbc, now, wishes| {
-            sbc.on_failed(now, post.owner, &way, wishes);
+            sbc.on_failed(now, post, unsent, wishes);
         });
     }
 

@@ -56,6 +56,8 @@ pub(super) struct Post {
     pub(super) connection: Option<ConnectionId>,
     /// Told where it cannot be sent.
     pub(super) owner: u64,
+    /// Has another way.
+    pub(super) hurried: bool,
     pub(super) bytes: Bytes,
 }
 
@@ -85,6 +87,8 @@ pub(super) enum Later {
     },
     /// This could not be sent.
     Failed { node: NodeId, post: Post },
+    /// The connection that this went by is gone.
+    Lost { node: NodeId, post: Post },
 }
 
 /// One end of a connection.
@@ -103,6 +107,8 @@ struct End {
 #[derive(Debug)]
 struct Connection {
     ends: [End; 2],
+    /// Who sent by it, and what.
+    carried: Vec<(NodeId, Post)>,
 }
 
 /// Messages that a test wants lost.
@@ -121,6 +127,8 @@ pub(super) struct Wires {
     ends: HashMap<SocketAddr, NodeId>,
     /// Addresses where no stream connection is taken.
     refusing: HashSet<IpAddr>,
+    /// Addresses where an attempt to connect gets no answer.
+    swallowing: HashSet<IpAddr>,
     /// Addresses where nothing arrives.
     dark: HashSet<IpAddr>,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -136,6 +144,7 @@ impl Wires {
             link: Link::GOOD,
             ends: HashMap::new(),
             refusing: HashSet::new(),
+            swallowing: HashSet::new(),
             dark: HashSet::new(),
             connections: BTreeMap::new(),
             last: 0,
@@ -152,6 +161,16 @@ impl Wires {
         self.refusing.insert(ip);
     }
 
+    pub(super) fn swallow(&mut self, ip: IpAddr) {
+        self.swallowing.insert(ip);
+    }
+
+    /// Connections are taken there again.
+    pub(super) fn take(&mut self, ip: IpAddr) {
+        self.refusing.remove(&ip);
+        self.swallowing.remove(&ip);
+    }
+
     pub(super) fn darken(&mut self, ip: IpAddr) {
         self.dark.insert(ip);
     }
@@ -165,13 +184,20 @@ impl Wires {
         });
     }
 
-    /// Ends every connection between two addresses; what is under way in them is lost.
-    pub(super) fn reset(&mut self, a: IpAddr, b: IpAddr) {
+    /// Ends every connection between two addresses; what is under way in them is lost, and who sent
+    /// by them is told: each message that they carried, and its sender.
+    pub(super) fn reset(&mut self, a: IpAddr, b: IpAddr) -> Vec<(NodeId, Post)> {
+        let mut lost = Vec::new();
         self.connections.retain(|_, connection| {
             let [x, y] = &connection.ends;
             let pair = (x.seen_as.ip(), y.seen_as.ip());
-            pair != (a, b) && pair != (b, a)
+            let stays = pair != (a, b) && pair != (b, a);
+            if !stays {
+                lost.append(&mut connection.carried);
+            }
+            stays
         });
+        lost
     }
 
     /// All that went over the wires, a line each.
@@ -265,11 +291,12 @@ impl Wires {
             .or_else(|| self.open(now, node, &post));
         let Some(id) = found else {
             self.note(now, &post, "  (refused)");
-            let dark = self.dark.contains(&post.remote.ip());
-            let wait = if dark {
-                limits::CONNECT
-            } else {
-                self.link.delay * 2
+            let ip = post.remote.ip();
+            let silent = self.dark.contains(&ip) || self.swallowing.contains(&ip);
+            let wait = match (silent, post.hurried) {
+                (true, true) => limits::CONNECT_OR_UDP,
+                (true, false) => limits::CONNECT,
+                (false, _) => self.link.delay * 2,
             };
             return later.push((now + wait, Later::Failed { node, post }));
         };
@@ -280,6 +307,7 @@ impl Wires {
         let to = usize::from(
             connection.ends[0].node == node && connection.ends[0].listener == post.local,
         );
+        connection.carried.push((node, post.clone()));
         let end = &mut connection.ends[to];
         let handshake = if opening {
             self.link.delay * 2
@@ -320,7 +348,8 @@ impl Wires {
 
     fn open(&mut self, now: Instant, node: NodeId, post: &Post) -> Option<ConnectionId> {
         let ip = post.remote.ip();
-        if self.refusing.contains(&ip) || self.dark.contains(&ip) {
+        let sets = [&self.refusing, &self.swallowing, &self.dark];
+        if sets.iter().any(|set| set.contains(&ip)) {
             return None;
         }
         let server = *self.ends.get(&post.remote)?;
@@ -338,7 +367,8 @@ impl Wires {
             end(node, post.local, SocketAddr::new(post.local.ip(), port)),
             end(server, post.remote, post.remote),
         ];
-        self.connections.insert(id, Connection { ends });
+        let carried = Vec::new();
+        self.connections.insert(id, Connection { ends, carried });
         Some(id)
     }
 

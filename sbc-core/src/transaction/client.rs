@@ -1,7 +1,9 @@
 //! A client transaction of the set: a machine, and the messages it sends again.
 
 use super::key::top_via;
-use super::{ClientAction, ClientInvite, ClientNonInvite, Outcome, Residue, TxId, TxOutput};
+use super::{
+    ClientAction, ClientInvite, ClientNonInvite, Detour, Outcome, Residue, TxId, TxOutput,
+};
 use crate::sip::{HeaderName, InvalidValue, Message, Method};
 use crate::time::Instant;
 use crate::transport::{Flow, Transmit};
@@ -16,6 +18,8 @@ pub(super) struct Client {
     flow: Flow,
     /// The request; empty once its final response is there.
     request: Bytes,
+    /// Another way, until the first response.
+    detour: Option<Box<Detour>>,
     machine: Machine,
 }
 
@@ -40,6 +44,27 @@ impl Client {
         request: &Message,
         out: &mut Vec<TxOutput>,
     ) -> Self {
+        let client = Self::new(now, id, flow, request);
+        client.send_request(out);
+        client
+    }
+
+    /// Sends a request that can go by another way.
+    pub(super) fn send_or_detour(
+        now: Instant,
+        id: TxId,
+        flow: Flow,
+        request: &Message,
+        detour: Detour,
+        out: &mut Vec<TxOutput>,
+    ) -> Self {
+        let mut client = Self::new(now, id, flow, request);
+        client.detour = Some(Box::new(detour));
+        client.send_request(out);
+        client
+    }
+
+    fn new(now: Instant, id: TxId, flow: Flow, request: &Message) -> Self {
         let reliable = flow.transport.is_reliable();
         let method = request.method().cloned().unwrap_or(Method::Invite);
         let machine = if method == Method::Invite {
@@ -51,16 +76,40 @@ impl Client {
         } else {
             Machine::Other(ClientNonInvite::new(now, reliable))
         };
-        let client = Self {
+        Self {
             id,
             method,
             branch: request.branch().unwrap_or("").into(),
             flow,
             request: request.to_bytes(),
+            detour: None,
             machine,
+        }
+    }
+
+    /// Begins anew by its other way, where there is one and `unsent` is the way it went.
+    pub(super) fn take_detour(
+        &mut self,
+        now: Instant,
+        unsent: &Flow,
+        out: &mut Vec<TxOutput>,
+    ) -> bool {
+        if !same_way(&self.flow, unsent) {
+            return false;
+        }
+        let Some(detour) = self.detour.take() else {
+            return false;
         };
-        client.send_request(out);
-        client
+        *self = Self::send(now, self.id, detour.flow, &detour.request, out);
+        true
+    }
+
+    /// The INVITE and its way.
+    pub(super) fn invite(&self) -> Option<(Flow, &Message)> {
+        match &self.machine {
+            Machine::Invite { invite, .. } => Some((self.flow, invite)),
+            Machine::Other(_) => None,
+        }
     }
 
     /// RFC 3261 §17.1.3: branch and CSeq method.
@@ -79,6 +128,7 @@ impl Client {
             return;
         };
         probe.note(|| self.met(|m| m.input_of(status), |m| m.input_of(status)));
+        self.detour = None;
         let action = match &mut self.machine {
             Machine::Invite { machine, .. } => machine.on_response(now, status),
             Machine::Other(machine) => machine.on_response(now, status),
@@ -160,9 +210,10 @@ impl Client {
     }
 
     fn send_request(&self, out: &mut Vec<TxOutput>) {
+        let transmit = Transmit::new(self.flow, self.request.clone());
         out.push(TxOutput::Transmit(Transmit {
-            flow: self.flow,
-            bytes: self.request.clone(),
+            hurried: self.detour.is_some(),
+            ..transmit
         }));
     }
 
@@ -170,10 +221,7 @@ impl Client {
         if let Machine::Invite { invite, ack, .. } = &mut self.machine {
             *ack = refusal
                 .and_then(|refusal| ack_of_refusal(invite, refusal).ok())
-                .map(|message| Transmit {
-                    flow: self.flow,
-                    bytes: message.to_bytes(),
-                });
+                .map(|message| Transmit::new(self.flow, message.to_bytes()));
         }
     }
 

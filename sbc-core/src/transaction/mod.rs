@@ -23,7 +23,7 @@ pub use client_invite::ClientInvite;
 pub use client_non_invite::ClientNonInvite;
 pub use server_invite::ServerInvite;
 pub use server_non_invite::ServerNonInvite;
-pub use set::{Outcome, Residue, TransactionSet, TxId, TxOutput};
+pub use set::{Detour, Outcome, Residue, TransactionSet, TxId, TxOutput};
 pub use timers::{
     T1, T2, T4, TIMER_B, TIMER_D, TIMER_F, TIMER_H, TIMER_J, TIMER_L, TIMER_M, TRYING_AFTER,
 };

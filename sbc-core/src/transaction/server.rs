@@ -173,10 +173,8 @@ impl Server {
     }
 
     fn transmit(&self) -> Option<Transmit> {
-        self.last.as_ref().map(|last| Transmit {
-            flow: self.flow,
-            bytes: last.bytes.clone(),
-        })
+        let last = self.last.as_ref()?;
+        Some(Transmit::new(self.flow, last.bytes.clone()))
     }
 
     fn send(&self, out: &mut Vec<TxOutput>) {

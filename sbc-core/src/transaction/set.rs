@@ -51,6 +51,16 @@ pub enum Outcome {
     TransportFailed,
 }
 
+/// A request once more, by another way: for one that the first way does not take (RFC 3261
+/// §18.1.1).
+#[derive(Clone, Debug)]
+pub struct Detour {
+    /// The way.
+    pub flow: Flow,
+    /// The request; its branch is another one, since for the peer it is another transaction.
+    pub request: Message,
+}
+
 /// What is left of a finished transaction: enough to answer what still comes. Kept by the endpoint
 /// after the owner has gone (Timers D, J, K, L, M; and G/H for a refusal that waits for its ACK is
 /// NOT a residue: the owner lives on until then).
@@ -118,6 +128,39 @@ impl TransactionSet {
         self.clients.iter().any(|c| c.is_of(branch, cseq.method))
     }
 
+    /// The same for a request that [`Self::take_detours`] may send by another way.
+    pub fn send_large_request(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        detour: Detour,
+        out: &mut Vec<TxOutput>,
+    ) -> TxId {
+        let id = self.new_id();
+        evict(&mut self.clients, |client| client.lingers_until().is_some());
+        let client = Client::send_or_detour(now, id, flow, request, detour, out);
+        self.clients.push(client);
+        id
+    }
+
+    /// Nothing can be sent by `flow`: every client transaction that waits there for its first
+    /// response and has a [`Detour`] takes it, and keeps its [`TxId`]. True where one did.
+    pub fn take_detours(&mut self, now: Instant, flow: &Flow, out: &mut Vec<TxOutput>) -> bool {
+        let mut any = false;
+        for client in &mut self.clients {
+            any |= client.take_detour(now, flow, out);
+        }
+        any
+    }
+
+    /// An INVITE as it was sent last, and its way: what its CANCEL is made of. Nothing where its
+    /// transaction is over.
+    #[must_use]
+    pub fn invite(&self, tx: TxId) -> Option<(Flow, &Message)> {
+        self.clients.iter().find(|c| c.id == tx)?.invite()
+    }
+
     /// A response arrived. False: no transaction of this set matches (branch and CSeq method,
     /// §17.1.3).
     pub fn on_response(
@@ -164,7 +207,7 @@ impl TransactionSet {
             let status = StatusCode::of(503);
             let refusal = Message::reply_to(request, status, status.reason(), None);
             let bytes = refusal.to_bytes();
-            out.push(TxOutput::Transmit(Transmit { flow, bytes }));
+            out.push(TxOutput::Transmit(Transmit::new(flow, bytes)));
             return None;
         }
         let id = self.new_id();

@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | opening | connected | open | |
 //! | opening | refused, no answer in time, stop | gone | each owner told |
+//! | opening | a message with another way waited too long | opening; gone where nobody else waits | its owner told |
 //! | open | whole message | open | delivered, in order |
 //! | open | double CRLF | open | answered by one CRLF |
 //! | open | room to write | open | the queue, in order |
@@ -20,7 +21,7 @@
 
 use super::Incoming;
 use super::deadlines::{Deadlines, Overdue};
-use super::outbox::{Outbox, Served};
+use super::outbox::{Outbox, Outgoing, Served};
 use super::pool::Lease;
 use super::shell::Context;
 use crate::Entropy;
@@ -88,19 +89,53 @@ impl Connection {
     /// Opens a connection from the address of its listener, and runs it.
     pub(super) async fn open(mut self, local: IpAddr) {
         let remote = self.lease.flow.remote;
-        let connected = tokio::select! {
-            biased;
-            () = self.context.stop.asked() => return,
-            connected = timeout(self.context.bounds.connect, connect(local, remote)) => connected,
-        };
-        match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        match self.connect(local, remote).await {
             Ok(stream) => self.run(stream).await,
             Err(error) => debug!(%remote, %error, "cannot connect"),
         }
     }
 
+    /// Connects, as long as somebody waits for it.
+    async fn connect(&mut self, local: IpAddr, remote: SocketAddr) -> io::Result<TcpStream> {
+        let give_up_at = Instant::now() + self.context.bounds.connect;
+        let connecting = connect(local, remote);
+        tokio::pin!(connecting);
+        loop {
+            let hurried = self.outbox.first_overdue_at();
+            let due = hurried.map_or(give_up_at, |at| at.min(give_up_at));
+            tokio::select! {
+                biased;
+                () = self.context.stop.asked() => return Err(io::ErrorKind::Interrupted.into()),
+                connected = &mut connecting => return connected,
+                Some(outgoing) = self.lease.queue.recv(), if self.outbox.takes_more() => {
+                    let patience = self.context.bounds.connect_or_udp;
+                    let until = outgoing.transmit.hurried.then(|| Instant::now() + patience);
+                    self.outbox.push_until(outgoing, until);
+                }
+                () = sleep_until(due) => {
+                    self.give_back();
+                    if due == give_up_at || self.outbox.is_empty() {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives messages back that have another way and waited too long for this one.
+    fn give_back(&mut self) {
+        for (owner, flow, bytes) in self.outbox.take_overdue(Instant::now()) {
+            self.lease.release(bytes);
+            let sink = &self.context.sink;
+            sink.unsent_to(owner, flow, &"not connected soon enough");
+        }
+    }
+
     async fn run(mut self, stream: TcpStream) {
         self.opened = true;
+        for (owner, flow) in self.outbox.owners() {
+            self.served.note(owner, flow);
+        }
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY not set");
         }
@@ -131,8 +166,7 @@ impl Connection {
                     passed.map_or(Ok(()), |overdue| Err(End::Overdue(overdue)))
                 }
                 Some(outgoing) = self.lease.queue.recv(), if !writing => {
-                    self.served.note(&outgoing);
-                    self.outbox.push(outgoing);
+                    self.take(outgoing);
                     self.write(stream, &mut deadlines)
                 }
                 Ok(()) = stream.writable(), if writing => self.write(stream, &mut deadlines),
@@ -223,9 +257,13 @@ impl Connection {
             let Ok(outgoing) = self.lease.queue.try_recv() else {
                 return;
             };
-            self.served.note(&outgoing);
-            self.outbox.push(outgoing);
+            self.take(outgoing);
         }
+    }
+
+    fn take(&mut self, outgoing: Outgoing) {
+        self.served.note(outgoing.owner, outgoing.transmit.flow);
+        self.outbox.push_until(outgoing, None);
     }
 
     async fn finish(&mut self, mut stream: TcpStream, framer: &mut Framer, end: End) {

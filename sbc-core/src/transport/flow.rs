@@ -103,6 +103,49 @@ pub struct Transmit {
     pub flow: Flow,
     /// One whole message.
     pub bytes: Bytes,
+    /// Its sender has another way: for a connection it is waited no longer than
+    /// [`limits::CONNECT_OR_UDP`](crate::limits::CONNECT_OR_UDP).
+    pub hurried: bool,
+}
+
+impl Transmit {
+    /// These bytes, this way and no other.
+    #[must_use]
+    pub const fn new(flow: Flow, bytes: Bytes) -> Self {
+        Self {
+            flow,
+            bytes,
+            hurried: false,
+        }
+    }
+}
+
+/// The largest request that goes by UDP where TCP can be had as well (RFC 3261 §18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UdpMax(u16);
+
+impl UdpMax {
+    /// Any request goes by UDP.
+    pub const NEVER_TCP: Self = Self(u16::MAX);
+
+    /// Requests of so many bytes, and smaller ones.
+    #[must_use]
+    pub const fn bytes(bytes: u16) -> Self {
+        Self(bytes)
+    }
+
+    /// Whether a request of `bytes` bytes may go by UDP.
+    #[must_use]
+    pub const fn allows(self, bytes: usize) -> bool {
+        self.0 == u16::MAX || bytes <= self.0 as usize
+    }
+}
+
+impl Default for UdpMax {
+    /// 1300 bytes: what the RFC allows where nobody knows the MTU of the path.
+    fn default() -> Self {
+        Self(1300)
+    }
 }
 
 /// A message that arrived.

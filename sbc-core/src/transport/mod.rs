@@ -30,6 +30,6 @@ mod tests;
 
 pub use bind::BindError;
 pub use counts::Counts;
-pub use flow::{ConnectionId, Flow, Incoming, Target, Transmit, Transport};
+pub use flow::{ConnectionId, Flow, Incoming, Target, Transmit, Transport, UdpMax};
 pub use resolve::resolve;
 pub use shell::{TransportEvents, Transports};

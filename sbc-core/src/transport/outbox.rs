@@ -7,6 +7,7 @@ use bytes::Bytes;
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSlice};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// Messages written by one system call at most.
 const BATCH: usize = 16;
@@ -32,6 +33,8 @@ impl Outgoing {
 struct Item {
     bytes: Bytes,
     owner: Option<(u64, Flow)>,
+    /// Given back where no connection is there by then.
+    until: Option<Instant>,
 }
 
 /// Whose messages a connection carried lately: they may wait for answers that cannot come by it any
@@ -41,8 +44,8 @@ pub(super) struct Served(VecDeque<(u64, Flow)>);
 
 impl Served {
     /// A message was taken to be written.
-    pub(super) fn note(&mut self, outgoing: &Outgoing) {
-        let last = (outgoing.owner, outgoing.transmit.flow);
+    pub(super) fn note(&mut self, owner: u64, flow: Flow) {
+        let last = (owner, flow);
         if self.0.back() == Some(&last) {
             return;
         }
@@ -91,17 +94,45 @@ impl Outbox {
         self.items.len() >= BATCH
     }
 
-    /// Adds a message.
-    pub(super) fn push(&mut self, outgoing: Outgoing) {
+    /// Whether as much may be added as may wait for a connection.
+    pub(super) fn takes_more(&self) -> bool {
+        self.items.len() < limits::CONNECTION_QUEUE
+    }
+
+    /// Adds a message, which waits until then for a connection to be opened.
+    pub(super) fn push_until(&mut self, outgoing: Outgoing, until: Option<Instant>) {
         self.items.push_back(Item {
             bytes: outgoing.transmit.bytes,
             owner: Some((outgoing.owner, outgoing.transmit.flow)),
+            until,
         });
+    }
+
+    /// When the first message will have waited too long.
+    pub(super) fn first_overdue_at(&self) -> Option<Instant> {
+        self.items.iter().filter_map(|item| item.until).min()
+    }
+
+    /// Takes out the messages that have waited too long: owner, way and size of each.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<(u64, Flow, usize)> {
+        let mut overdue = Vec::new();
+        self.items.retain(|item| {
+            let late = item.until.is_some_and(|until| until <= now);
+            if let Some((owner, flow)) = item.owner.filter(|_| late) {
+                overdue.push((owner, flow, item.bytes.len()));
+            }
+            !late
+        });
+        overdue
     }
 
     /// Adds an answer of the transport itself.
     pub(super) fn push_own(&mut self, bytes: Bytes) {
-        self.items.push_back(Item { bytes, owner: None });
+        self.items.push_back(Item {
+            bytes,
+            owner: None,
+            until: None,
+        });
     }
 
     /// Writes until all is written or the kernel takes no more.
@@ -165,9 +196,7 @@ mod tests {
         };
         let mut served = Served::default();
         for owner in 0..=limits::CONNECTION_OWNERS as u64 {
-            let bytes = Bytes::new();
-            let transmit = Transmit { flow, bytes };
-            served.note(&Outgoing { owner, transmit });
+            served.note(owner, flow);
         }
         assert_eq!(served.0.len(), limits::CONNECTION_OWNERS);
         assert_eq!(served.0.front(), Some(&(1, flow)), "the oldest goes");

@@ -273,7 +273,7 @@ mod tests {
         let bytes = Bytes::from(vec![b'x'; len]);
         Outgoing {
             owner: 1,
-            transmit: Transmit { flow, bytes },
+            transmit: Transmit::new(flow, bytes),
         }
     }
 

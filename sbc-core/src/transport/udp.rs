@@ -215,7 +215,7 @@ mod tests {
         for n in 0..=limits::SOCKET_QUEUE {
             assert_eq!(unsent.0.load(Ordering::Relaxed), 0, "datagram {n}");
             let bytes = Bytes::from_static(b"x");
-            let transmit = Transmit { flow, bytes };
+            let transmit = Transmit::new(flow, bytes);
             sender.send(Outgoing { owner: 1, transmit }, &sink);
         }
         assert_eq!(unsent.0.load(Ordering::Relaxed), 1);

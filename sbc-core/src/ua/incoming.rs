@@ -9,7 +9,7 @@ use crate::net::Network;
 use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transaction::{T1, T2, TIMER_H, TransactionSet, TxId};
-use crate::transport::{Flow, Incoming as Arrived};
+use crate::transport::{Flow, Incoming as Arrived, UdpMax};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +124,7 @@ impl Leg {
             })),
             dialog,
             flow,
+            udp_max: UdpMax::default(),
             contact_params,
             ack: None,
             released: Vec::new(),

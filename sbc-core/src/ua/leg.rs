@@ -32,18 +32,21 @@
 //! | Closing | final response, Timer F, transport error | Ended | none | §15.1.1 |
 //! | Closing | BYE (crossing) | Closing | 200 | |
 //! | Ended | anything new | Ended | 481 | §12.2.2 |
+//!
+//! A request that is larger than UDP should carry may go by TCP: see `switch` (§18.1.1).
 
 use super::event::{LegEvent, LegOutput};
 use super::incoming::{Incoming as IncomingSide, Unacked, Unconfirmed};
 use super::outgoing::{Answered, Calling, Resolving};
 use super::reoffer::Reoffer;
 use super::route;
+use super::switch::{Acked, TcpRefusals};
 use crate::dialog::Dialog;
 use crate::net::{Network, RealmId};
-use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode, new_branch};
+use crate::sip::{HeaderName, InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
 use crate::transaction::{Outcome, Residue, TransactionSet, TxId, TxOutput};
-use crate::transport::{Flow, Incoming, Transmit};
+use crate::transport::{Flow, Incoming, UdpMax};
 use crate::{Entropy, Probe};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -57,6 +60,8 @@ pub struct LegCx<'a> {
     pub now: Instant,
     /// Randomness.
     pub entropy: &'a mut Entropy,
+    /// Peers that large requests go to by UDP.
+    pub refusals: &'a TcpRefusals,
     /// What the leg wants and tells, in order.
     pub out: &'a mut VecDeque<LegOutput>,
     /// Where the leg notes what it meets.
@@ -92,12 +97,14 @@ pub struct Leg {
     pub(super) dialog: Dialog,
     /// The way of our next request in the dialog.
     pub(super) flow: Flow,
+    /// The largest request that goes by UDP.
+    pub(super) udp_max: UdpMax,
     /// Header parameters of our Contact.
     pub(super) contact_params: &'static str,
     /// The ACK of our INVITE's 2xx, to be repeated with the 2xx.
-    pub(super) ack: Option<(TxId, Transmit)>,
+    pub(super) ack: Option<(TxId, Acked)>,
     /// Branches that answered our INVITE too late and were hung up: the peer's tag, and the ACK.
-    pub(super) released: Vec<(Box<str>, Transmit)>,
+    pub(super) released: Vec<(Box<str>, Acked)>,
     /// Our 2xx of the peer's re-INVITE, waiting for its ACK.
     pub(super) reinvite: Option<Box<Unacked>>,
     /// Our re-INVITE, waiting for its final response or for our ACK.
@@ -201,7 +208,10 @@ impl Leg {
     }
 
     fn on_response(&mut self, cx: &mut LegCx<'_>, flow: Flow, response: Box<Message>) {
-        if let State::Calling(calling) = &mut self.state {
+        // One that comes by TCP because its INVITE was large says nothing of what follows.
+        if let State::Calling(calling) = &mut self.state
+            && flow.transport == self.flow.transport
+        {
             calling.answered_by = Some(flow);
         }
         let mut out = Vec::new();
@@ -292,7 +302,7 @@ impl Leg {
         }
     }
 
-    /// The transport could not deliver what this leg sent by this flow.
+    /// The connection is lost that this leg sent something by: its answer cannot come any more.
     pub fn on_transport_error(&mut self, cx: &mut LegCx<'_>, flow: &Flow) {
         let mut out = Vec::new();
         self.transactions.on_transport_error(flow, &mut out);
@@ -338,24 +348,19 @@ impl Leg {
         method: Method,
         draft: &Message,
     ) -> Result<TxId, InvalidValue> {
-        let request = self.build_request(cx, method, draft)?;
-        let mut out = Vec::new();
-        let tx = self
-            .transactions
-            .send_request(cx.now, self.flow, &request, &mut out);
-        self.absorb(cx, out);
-        Ok(tx)
+        let request = self.build_request(method, draft)?;
+        let routed = self.routed(cx, request)?;
+        Ok(self.send(cx, routed))
     }
 
+    /// A request in the dialog, without Via.
     pub(super) fn build_request(
         &mut self,
-        cx: &mut LegCx<'_>,
         method: Method,
         draft: &Message,
     ) -> Result<Message, InvalidValue> {
         let with_contact = matches!(method, Method::Invite | Method::Update);
         let mut request = self.dialog.request(method)?;
-        self.push_via(cx, &mut request)?;
         if with_contact {
             request.push(HeaderName::Contact, &self.contact())?;
             request.push(HeaderName::Allow, ALLOW)?;
@@ -441,16 +446,6 @@ impl Leg {
     /// Notes an input of the table.
     pub(super) fn met(&self, cx: &LegCx<'_>, input: &'static str) {
         cx.probe.note(|| ("leg", self.state_name(), input));
-    }
-
-    /// The listener that our requests leave by, as the peer sees it, goes into Via.
-    pub(super) fn push_via(
-        &self,
-        cx: &mut LegCx<'_>,
-        request: &mut Message,
-    ) -> Result<(), InvalidValue> {
-        let branch = new_branch(cx.entropy);
-        request.push_front(HeaderName::Via, &self.via(&self.flow, &branch))
     }
 
     pub(super) fn via(&self, flow: &Flow, branch: &str) -> String {

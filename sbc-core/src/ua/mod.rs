@@ -8,6 +8,7 @@ mod leg;
 mod outgoing;
 mod reoffer;
 mod route;
+mod switch;
 
 pub(crate) use extensions::unknown_extensions;
 
@@ -15,3 +16,4 @@ pub use event::{Failure, LegEvent, LegOutput};
 pub use incoming::Reply;
 pub use leg::{ALLOW, Leg, LegCx};
 pub use outgoing::Dial;
+pub use switch::TcpRefusals;

@@ -2,6 +2,7 @@
 
 use super::event::{Failure, LegEvent, LegOutput};
 use super::leg::{ALLOW, Leg, LegCx, State, push_draft};
+use super::switch::Routed;
 use crate::Probe;
 use crate::dialog::{Dialog, DialogIds, OfferAnswer};
 use crate::limits;
@@ -9,7 +10,7 @@ use crate::net::{ListenerId, Network, RealmId};
 use crate::sip::{HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri};
 use crate::time::Instant;
 use crate::transaction::{Outcome, TIMER_B, TransactionSet, TxId};
-use crate::transport::{Flow, Target, Transmit};
+use crate::transport::{Flow, Target, UdpMax};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Dial {
     pub realm: RealmId,
     /// Where the INVITE is sent.
     pub target: Target,
+    /// The largest request that goes by UDP.
+    pub udp_max: UdpMax,
     /// Call-ID, our tag, CSeq.
     pub ids: DialogIds,
     /// Request-URI.
@@ -47,7 +50,8 @@ pub(super) struct Resolving {
 #[derive(Debug)]
 pub(super) struct Calling {
     pub(super) invite: TxId,
-    request: Box<Message>,
+    /// Whether the INVITE made the offer.
+    offers: bool,
     /// Further addresses of the target, tried where the one before cannot be reached (RFC 3263
     /// §4.3).
     others: Vec<IpAddr>,
@@ -107,6 +111,7 @@ impl Leg {
             state: State::Ended,
             dialog,
             flow,
+            udp_max: dial.udp_max,
             contact_params: dial.contact_params,
             ack: None,
             released: Vec::new(),
@@ -149,7 +154,7 @@ impl Leg {
                 remote,
                 connection: None,
             };
-            match self.build_invite(cx, &dial) {
+            match self.build_invite(&dial).and_then(|r| self.routed(cx, r)) {
                 Ok(request) => return self.send_invite(cx, dial, request, addresses),
                 Err(InvalidValue) => {
                     tracing::error!("an INVITE of ours holds a line break in a header; not sent");
@@ -164,16 +169,14 @@ impl Leg {
         &mut self,
         cx: &mut LegCx<'_>,
         dial: Dial,
-        request: Message,
+        request: Routed,
         others: Vec<IpAddr>,
     ) {
-        let mut out = Vec::new();
-        let invite = self
-            .transactions
-            .send_request(cx.now, self.flow, &request, &mut out);
+        let offers = dial.draft.sdp().is_some();
+        let invite = self.send(cx, request);
         self.state = State::Calling(Box::new(Calling {
             invite,
-            request: Box::new(request),
+            offers,
             others,
             dial,
             early: Vec::new(),
@@ -182,13 +185,12 @@ impl Leg {
             answered_by: None,
             provisional: false,
         }));
-        self.absorb(cx, out);
     }
 
-    fn build_invite(&mut self, cx: &mut LegCx<'_>, dial: &Dial) -> Result<Message, InvalidValue> {
+    /// Without Via.
+    fn build_invite(&mut self, dial: &Dial) -> Result<Message, InvalidValue> {
         let mut request = self.dialog.request(Method::Invite)?;
         request.set(HeaderName::MaxForwards, &dial.max_forwards.to_string())?;
-        self.push_via(cx, &mut request)?;
         request.push(HeaderName::Contact, &self.contact())?;
         if dial.draft.header(&HeaderName::Allow).is_none() {
             request.push(HeaderName::Allow, ALLOW)?;
@@ -231,7 +233,7 @@ impl Leg {
         }
     }
 
-    fn is_hung_up(&self) -> bool {
+    pub(super) fn is_hung_up(&self) -> bool {
         matches!(&self.state, State::Calling(c) if !matches!(c.cancel, Cancel::No))
     }
 
@@ -309,14 +311,14 @@ impl Leg {
             if let Some((invite, ack)) = &self.ack
                 && *invite == tx
             {
-                cx.out.push_back(LegOutput::Transmit(ack.clone()));
+                Self::transmit_ack(cx, ack);
             }
             return;
         }
         self.met(cx, "2xx of another dialog");
         let tag = response.to_tag().unwrap_or_default();
         match self.released.iter().find(|(known, _)| **known == *tag) {
-            Some((_, ack)) => cx.out.push_back(LegOutput::Transmit(ack.clone())),
+            Some((_, ack)) => Self::transmit_ack(cx, ack),
             None if self.released.len() < limits::EARLY_DIALOGS => {
                 self.release_fork(cx, &response);
             }
@@ -330,25 +332,15 @@ impl Leg {
         let cseq = response.cseq().map_or(1, |c| c.number);
         let mut dialog = self.dialog.established(response);
         let built = (|| {
-            let mut ack = dialog.request_numbered(Method::Ack, cseq)?;
-            self.push_via(cx, &mut ack)?;
-            let mut bye = dialog.request(Method::Bye)?;
-            self.push_via(cx, &mut bye)?;
-            Ok::<_, InvalidValue>((ack, bye))
+            let ack = self.routed(cx, dialog.request_numbered(Method::Ack, cseq)?)?;
+            let bye = self.routed(cx, dialog.request(Method::Bye)?)?;
+            Ok::<_, InvalidValue>((ack.into_ack(), bye))
         })();
         let Ok((ack, bye)) = built else { return };
-        let ack = Transmit {
-            flow: self.flow,
-            bytes: ack.to_bytes(),
-        };
+        Self::transmit_ack(cx, &ack);
         let tag = response.to_tag().unwrap_or_default();
-        self.released.push((tag.into(), ack.clone()));
-        cx.out.push_back(LegOutput::Transmit(ack));
-        let mut out = Vec::new();
-        let _bye = self
-            .transactions
-            .send_request(cx.now, self.flow, &bye, &mut out);
-        self.absorb(cx, out);
+        self.released.push((tag.into(), ack));
+        let _bye = self.send(cx, bye);
     }
 
     /// Acknowledges the 2xx, with the header lines and the body of `draft`: a body is the answer to
@@ -374,20 +366,18 @@ impl Leg {
             .dialog
             .request_numbered(Method::Ack, cseq)
             .and_then(|mut ack| {
-                self.push_via(cx, &mut ack)?;
                 if let Some(draft) = draft {
                     push_draft(&mut ack, draft)?;
                 }
-                Ok(ack)
+                self.routed(cx, ack)
             });
-        let Ok(ack) = built else { return };
-        let transmit = Transmit {
-            flow: self.flow,
-            bytes: ack.to_bytes(),
+        let Ok(ack) = built.map(Routed::into_ack) else {
+            return;
         };
-        self.transactions.acknowledged(invite, transmit.clone());
-        self.ack = Some((invite, transmit.clone()));
-        cx.out.push_back(LegOutput::Transmit(transmit));
+        self.transactions
+            .acknowledged(invite, ack.transmit().clone());
+        Self::transmit_ack(cx, &ack);
+        self.ack = Some((invite, ack));
     }
 
     pub(super) fn cancel(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
@@ -413,11 +403,19 @@ impl Leg {
         };
         calling.cancel = Cancel::Sent;
         calling.forget_at = Some(cx.now + TIMER_B);
-        let Ok(cancel) = build_cancel(&calling.request, reason) else {
+        let invite = calling.invite;
+        self.cancel_invite(cx, invite, reason);
+    }
+
+    /// Sends a CANCEL the way that an INVITE of ours went.
+    pub(super) fn cancel_invite(&mut self, cx: &mut LegCx<'_>, invite: TxId, reason: &str) {
+        let Some((flow, invite)) = self.transactions.invite(invite) else {
+            return;
+        };
+        let Ok(cancel) = build_cancel(invite, reason) else {
             return;
         };
         let mut out = Vec::new();
-        let flow = self.flow;
         let _tx = self
             .transactions
             .send_request(cx.now, flow, &cancel, &mut out);
@@ -458,7 +456,7 @@ impl Calling {
             None if self.early.len() >= limits::EARLY_DIALOGS => return None,
             None => {
                 let mut exchange = OfferAnswer::new();
-                if self.request.sdp().is_some() {
+                if self.offers {
                     probe.note(|| exchange.met("we send an offer"));
                     // From Idle an offer can always be sent.
                     let _sent = exchange.send_offer();
@@ -489,7 +487,7 @@ impl Calling {
 
 /// RFC 3261 §9.1: one Via, equal to that of the INVITE; its Request-URI, Call-ID, To, From, number
 /// of CSeq and Route.
-pub(super) fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
+fn build_cancel(invite: &Message, reason: &str) -> Result<Message, InvalidValue> {
     let mut cancel = Message::request(Method::Cancel, invite.request_uri());
     for line in invite.headers() {
         match line.name {

@@ -16,7 +16,6 @@
 
 use super::event::LegEvent;
 use super::leg::{Leg, LegCx};
-use super::outgoing::build_cancel;
 use crate::Probe;
 use crate::sip::{InvalidValue, Message, Method, StatusCode};
 use crate::time::Instant;
@@ -27,7 +26,7 @@ use crate::transaction::{Outcome, TIMER_B, TxId};
 pub(super) enum Reoffer {
     Waiting {
         tx: TxId,
-        request: Box<Message>,
+        cseq: u32,
         provisional: bool,
         cancel: bool,
         /// The dialog is over: until then it may still be answered.
@@ -55,21 +54,17 @@ impl Leg {
     /// CR, LF or NUL in a header.
     pub fn reinvite(&mut self, cx: &mut LegCx<'_>, draft: &Message) -> Result<TxId, InvalidValue> {
         self.met_reoffer(cx.probe, "owner's re-INVITE");
-        let request = self.build_request(cx, Method::Invite, draft)?;
-        let mut out = Vec::new();
-        let tx = self
-            .transactions
-            .send_request(cx.now, self.flow, &request, &mut out);
-        let request = Box::new(request);
+        let request = self.build_request(Method::Invite, draft)?;
+        let routed = self.routed(cx, request)?;
+        let tx = self.send(cx, routed);
         let waiting = Reoffer::Waiting {
             tx,
-            request,
+            cseq: self.dialog.local_cseq(),
             provisional: false,
             cancel: false,
             forget_at: None,
         };
         self.reoffer = Some(Box::new(waiting));
-        self.absorb(cx, out);
         Ok(tx)
     }
 
@@ -88,7 +83,7 @@ impl Leg {
     pub fn cancel_reinvite(&mut self, cx: &mut LegCx<'_>) {
         self.met_reoffer(cx.probe, "owner's cancel");
         let Some(Reoffer::Waiting {
-            request,
+            tx,
             provisional,
             cancel,
             ..
@@ -96,26 +91,11 @@ impl Leg {
         else {
             return;
         };
-        if *cancel {
-            return;
+        let first = !std::mem::replace(cancel, true);
+        if first && *provisional {
+            let tx = *tx;
+            self.cancel_invite(cx, tx, "");
         }
-        *cancel = true;
-        let sends = if *provisional {
-            build_cancel(request, "").ok()
-        } else {
-            None
-        };
-        if let Some(message) = sends {
-            self.send_reinvite_cancel(cx, &message);
-        }
-    }
-
-    fn send_reinvite_cancel(&mut self, cx: &mut LegCx<'_>, cancel: &Message) {
-        let mut out = Vec::new();
-        let _tx = self
-            .transactions
-            .send_request(cx.now, self.flow, cancel, &mut out);
-        self.absorb(cx, out);
     }
 
     pub(super) fn on_reinvite_outcome(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
@@ -191,7 +171,7 @@ impl Leg {
 
     fn on_reinvite_provisional(&mut self, cx: &mut LegCx<'_>) {
         let Some(Reoffer::Waiting {
-            request,
+            tx,
             provisional,
             cancel,
             ..
@@ -200,21 +180,17 @@ impl Leg {
             return;
         };
         let first = !std::mem::replace(provisional, true);
-        let sends = if first && *cancel {
-            build_cancel(request, "").ok()
-        } else {
-            None
-        };
-        if let Some(message) = sends {
-            self.send_reinvite_cancel(cx, &message);
+        if first && *cancel {
+            let tx = *tx;
+            self.cancel_invite(cx, tx, "");
         }
     }
 
     fn on_reinvite_success(&mut self, cx: &mut LegCx<'_>, tx: TxId, outcome: Outcome) {
-        let Some(Reoffer::Waiting { request, .. }) = self.reoffer.as_deref() else {
+        let Some(Reoffer::Waiting { cseq, .. }) = self.reoffer.as_deref() else {
             return;
         };
-        let cseq = request.cseq().map_or(0, |c| c.number);
+        let cseq = *cseq;
         self.reoffer = Some(Box::new(Reoffer::Accepted { tx, cseq }));
         if let Outcome::Response(response) = &outcome {
             self.dialog.refresh_target(response);

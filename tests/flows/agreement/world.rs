@@ -9,7 +9,8 @@ use sbc_core::net::ListenerId;
 use sbc_core::ports::{MediaPlane, SessionId};
 use sbc_core::sip::{Message, Method, new_tag};
 use sbc_core::testing::{self, FakeMedia, Fixed};
-use sbc_core::transport::{Flow, Incoming, Transmit, Transport};
+use sbc_core::transport::{Flow, Incoming, Transmit, Transport, UdpMax};
+use sbc_core::ua::TcpRefusals;
 use sbc_core::{Entropy, Instant, Now, Probe, UnixMillis};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(super) struct World {
     policy: Fixed,
     pub(super) media: FakeMedia,
     entropy: Entropy,
+    refusals: TcpRefusals,
     now: Now,
     /// Alice and Bob.
     pub(super) phones: [Phone; 2],
@@ -44,7 +46,8 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(seed: u64, relay: bool) -> Self {
-        let mut route = testing::Route::to(1, BOB, Transport::Udp);
+        // There is no TCP between these phones.
+        let mut route = testing::Route::to(1, BOB, Transport::Udp).udp_max(UdpMax::NEVER_TCP);
         if !relay {
             route = route.without_relay();
         }
@@ -56,6 +59,7 @@ impl World {
             policy: border().otherwise(route),
             media: FakeMedia::default(),
             entropy: Entropy::from_seed(seed),
+            refusals: TcpRefusals::default(),
             now: Now {
                 mono: Instant::from_nanos(1_000_000_000),
                 unix: UnixMillis(1_767_607_200_000),
@@ -180,6 +184,7 @@ impl World {
             policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
+            refusals: &self.refusals,
         };
         let names = Names {
             key: KEY,
@@ -201,6 +206,7 @@ impl World {
             policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
+            refusals: &self.refusals,
         };
         call.handle(&mut cx, input);
         self.drain();
@@ -225,7 +231,7 @@ impl World {
     }
 
     fn transmit(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes } = transmit;
+        let Transmit { flow, bytes, .. } = transmit;
         let from = at(if flow.listener.0 < 2 { INSIDE } else { OUTSIDE });
         let to = flow.remote;
         self.under_way.push(Datagram { from, to, bytes });

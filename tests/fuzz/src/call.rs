@@ -19,6 +19,7 @@ use sbc_core::ports::{Effect, MediaEvent, MediaPlane, PortId, SessionId, Verdict
 use sbc_core::sip::{Message, StatusCode, new_tag};
 use sbc_core::testing::{FakeMedia, Fixed};
 use sbc_core::transport::{ConnectionId, Flow, Incoming, Transmit, Transport};
+use sbc_core::ua::TcpRefusals;
 use sbc_core::{Entropy, Instant, Now, Probe, UnixMillis};
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
@@ -94,6 +95,7 @@ struct World {
     next_key: u64,
     policy: Fixed,
     media: FakeMedia,
+    refusals: TcpRefusals,
     entropy: Entropy,
     now: Now,
     caller: Flow,
@@ -120,6 +122,7 @@ impl World {
             next_key: 1,
             policy: policy(choice, peculiar),
             media: FakeMedia::default(),
+            refusals: TcpRefusals::default(),
             entropy: Entropy::from_seed(1),
             now: Now {
                 mono: Instant::from_nanos(1_000_000_000),
@@ -168,7 +171,11 @@ impl World {
             }
             12 => {
                 if let Some((flow, _)) = self.one_sent(take) {
-                    self.each_call(|_| Input::TransportError(Box::new(flow)));
+                    let unsent = take.byte().is_multiple_of(2);
+                    self.each_call(|_| match unsent {
+                        true => Input::Unsent(Box::new(flow)),
+                        false => Input::TransportError(Box::new(flow)),
+                    });
                 }
             }
             13 => self.resolve(take),
@@ -292,6 +299,7 @@ impl World {
             policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
+            refusals: &self.refusals,
         };
         let names = Names {
             key,
@@ -314,6 +322,7 @@ impl World {
             policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
+            refusals: &self.refusals,
         };
         live.call.handle(&mut cx, input);
         self.drain(key, live);
@@ -353,7 +362,7 @@ impl World {
     }
 
     fn transmitted(&mut self, transmit: Transmit) {
-        let Transmit { flow, bytes } = transmit;
+        let Transmit { flow, bytes, .. } = transmit;
         let message = Message::parse_datagram(bytes.clone()).expect("what we send can be read");
         assert_eq!(message.to_bytes(), bytes, "bytes behind the body");
         if !message.is_request() {

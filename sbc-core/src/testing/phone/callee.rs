@@ -6,6 +6,7 @@ use super::text;
 use super::{Phone, Post, Say, Way, peer_of, sdp_of};
 use crate::sip::{Message, Method, Uri};
 use crate::time::Instant;
+use crate::transport::Transport;
 
 impl Phone {
     pub(super) fn on_invite(&mut self, now: Instant, way: &Way, invite: &Message) {
@@ -59,10 +60,15 @@ impl Phone {
     }
 
     fn respond(&mut self, now: Instant, call: usize, say: &Say, out: &mut Vec<Post>) {
-        let Side::Callee { invite, way, .. } = &self.calls[call].side else {
+        let Side::Callee { invite, way, plan } = &self.calls[call].side else {
             return;
         };
         let (invite, way) = (invite.clone(), way.clone());
+        let contact = if plan.plain_contact {
+            Transport::Udp
+        } else {
+            way.transport
+        };
         if say.status == 100 {
             let bytes = text::response(&invite, 100, None, &[], None);
             let post = self.back(&way, bytes);
@@ -75,7 +81,7 @@ impl Phone {
         let body = say.sdp.then(|| self.description(call, dialog, &invite));
         let mut lines = say.headers.clone();
         if say.status < 300 {
-            lines.push(self.contact(way.transport));
+            lines.push(self.contact(contact));
             lines.push(format!("Server: Phone-of-{}", self.name));
         }
         let tag = self.calls[call].dialogs[dialog].local_tag.clone();

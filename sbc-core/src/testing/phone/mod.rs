@@ -156,6 +156,7 @@ impl Phone {
             remote: SocketAddr::new(to.parse().expect("an address"), SIP_PORT),
             connection: None,
             owner: 0,
+            hurried: false,
             bytes: Bytes::from(text),
         }
     }
@@ -291,6 +292,7 @@ impl Phone {
             remote: way.remote,
             connection: way.connection,
             owner: 0,
+            hurried: false,
             bytes,
         }
     }
@@ -303,6 +305,7 @@ impl Phone {
             remote: peer.address,
             connection: None,
             owner: 0,
+            hurried: false,
             bytes,
         }
     }

@@ -281,6 +281,8 @@ pub struct Answering {
     pub acts: Vec<(Duration, Act)>,
     /// How it takes offers inside the call.
     pub renewal: Renewal,
+    /// Its Contact names no transport, whatever the INVITE came by.
+    pub plain_contact: bool,
 }
 
 impl Answering {
@@ -296,6 +298,7 @@ impl Answering {
             ignores_cancel: false,
             acts: Vec::new(),
             renewal: Renewal::default(),
+            plain_contact: false,
         }
     }
 
@@ -315,6 +318,13 @@ impl Answering {
     #[must_use]
     pub fn silent() -> Self {
         Self::with(&[])
+    }
+
+    /// Its Contact is one for UDP, whatever the INVITE came by.
+    #[must_use]
+    pub fn with_plain_contact(mut self) -> Self {
+        self.plain_contact = true;
+        self
     }
 
     /// The callee hangs up.

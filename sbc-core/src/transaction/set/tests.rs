@@ -455,10 +455,7 @@ fn a_leg_at_its_end() -> (Bench, Transmit) {
     bench.receive(0, &response(&invite("refused"), 486));
     let accepted = bench.send(udp(), &invite("accepted"));
     bench.receive(0, &response(&invite("accepted"), 200));
-    let ack = Transmit {
-        flow: udp(),
-        bytes: Bytes::from_static(b"the ACK"),
-    };
+    let ack = Transmit::new(udp(), Bytes::from_static(b"the ACK"));
     bench.set.acknowledged(accepted, ack.clone());
     bench.send(udp(), &info("told"));
     bench.receive(0, &response(&info("told"), 200));
@@ -613,4 +610,70 @@ proptest! {
             prop_assert_eq!(run.ends(*tx), 1);
         }
     }
+}
+
+fn large(bench: &mut Bench, method: &str) -> TxId {
+    bench.out.clear();
+    let detour = Detour {
+        flow: udp(),
+        request: request(method, "z9hG4bKudp"),
+    };
+    let by_tcp = request(method, "z9hG4bKtcp");
+    bench
+        .set
+        .send_large_request(at(0), tcp(), &by_tcp, detour, &mut bench.out)
+}
+
+fn takes_detour(bench: &mut Bench, now: u64, unsent: Flow) -> bool {
+    bench.out.clear();
+    bench.set.take_detours(at(now), &unsent, &mut bench.out)
+}
+
+#[test]
+fn what_tcp_does_not_take_goes_by_udp_in_a_transaction_that_its_owner_knows() {
+    for method in ["INVITE", "UPDATE"] {
+        let mut bench = Bench::default();
+        let tx = large(&mut bench, method);
+        let hurried = |out: &[TxOutput]| match out {
+            [TxOutput::Transmit(t)] => (t.flow, t.hurried),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(hurried(&bench.out), (tcp(), true));
+        assert!(!takes_detour(&mut bench, 500, udp()), "another way");
+        assert!(takes_detour(&mut bench, 500, tcp()));
+        assert_eq!(hurried(&bench.out), (udp(), false));
+        assert!(!takes_detour(&mut bench, 500, tcp()), "only once");
+        assert_eq!(bench.tick(), Some(1000), "T1 after it was sent by UDP");
+        assert_eq!(bench.sent().len(), 1);
+        assert!(!bench.receive(1100, &response(&request(method, "z9hG4bKtcp"), 200)));
+        assert!(bench.receive(1100, &response(&request(method, "z9hG4bKudp"), 200)));
+        assert!(matches!(&bench.out[..], [TxOutput::Client { tx: told, .. }] if *told == tx));
+    }
+}
+
+#[test]
+fn there_is_no_way_back_to_udp_behind_a_response_or_a_lost_connection() {
+    let mut bench = Bench::default();
+    large(&mut bench, "INVITE");
+    assert!(bench.receive(10, &response(&request("INVITE", "z9hG4bKtcp"), 180)));
+    assert!(!takes_detour(&mut bench, 20, tcp()));
+    let mut bench = Bench::default();
+    large(&mut bench, "INVITE");
+    bench.out.clear();
+    bench.set.on_transport_error(&tcp(), &mut bench.out);
+    assert_eq!(bench.told(), ["failed"]);
+    assert!(!takes_detour(&mut bench, 20, tcp()));
+}
+
+#[test]
+fn the_invite_that_a_cancel_is_made_of_is_the_one_that_was_sent_last() {
+    let mut bench = Bench::default();
+    let tx = large(&mut bench, "INVITE");
+    let sent = |bench: &Bench| {
+        let (flow, invite) = bench.set.invite(tx).unwrap();
+        (flow, invite.branch().unwrap().to_owned())
+    };
+    assert_eq!(sent(&bench), (tcp(), "z9hG4bKtcp".to_owned()));
+    takes_detour(&mut bench, 500, tcp());
+    assert_eq!(sent(&bench), (udp(), "z9hG4bKudp".to_owned()));
 }

@@ -105,7 +105,7 @@ impl Rig {
 
     fn send(&self, owner: u64, flow: Flow, text: impl Into<String>) {
         let bytes = Bytes::from(text.into());
-        self.transports.send(owner, Transmit { flow, bytes });
+        self.transports.send(owner, Transmit::new(flow, bytes));
     }
 
     async fn next(&mut self) -> Seen {

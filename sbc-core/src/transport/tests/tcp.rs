@@ -246,6 +246,54 @@ async fn a_peer_that_does_not_answer_a_connect_is_given_up_in_time() {
 }
 
 #[tokio::test]
+async fn a_message_with_another_way_waits_less_for_a_connection_than_one_without() {
+    let bounds = Bounds {
+        connect: 2 * LONG,
+        connect_or_udp: Duration::from_millis(100),
+        ..Bounds::default()
+    };
+    let mut rig = Rig::with(LOOPBACK, bounds);
+    let full = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap();
+    socket2::SockRef::from(&full).listen(0).unwrap();
+    let address = full.local_addr().unwrap();
+    let _fill = std::net::TcpStream::connect(address).unwrap();
+    let hurried = || Transmit {
+        hurried: true,
+        ..Transmit::new(to(address), Bytes::from_static(b"hello"))
+    };
+    rig.transports.send(1, hurried());
+    assert_eq!(rig.failed().await, (1, to(address)));
+    while rig.transports.connections() > 0 {
+        tokio::task::yield_now().await;
+    }
+    // One that has no other way keeps the attempt alive, and waits on.
+    rig.send(2, to(address), "hello");
+    rig.transports.send(3, hurried());
+    assert_eq!(rig.failed().await, (3, to(address)));
+    assert_eq!(rig.transports.connections(), 1);
+    assert!(rig.seen.try_recv().is_err(), "the other one waits");
+}
+
+#[tokio::test]
+async fn what_waited_for_a_connection_is_sent_in_order_hurried_or_not() {
+    let rig = Rig::new();
+    let (listener, address) = peer().await;
+    for (n, hurried) in [true, false, true].into_iter().enumerate() {
+        let bytes = Bytes::from(n.to_string());
+        let transmit = Transmit::new(to(address), bytes);
+        rig.transports.send(
+            1,
+            Transmit {
+                hurried,
+                ..transmit
+            },
+        );
+    }
+    let mut stream = accept(&listener).await;
+    assert_eq!(read_exactly(&mut stream, 3).await, "012");
+}
+
+#[tokio::test]
 async fn a_peer_of_the_other_family_cannot_be_reached_and_that_is_told() {
     let mut rig = Rig::new();
     let address = "[::1]:5060".parse().unwrap();
