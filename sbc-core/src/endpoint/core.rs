@@ -3,7 +3,7 @@
 //! | message | found by | else |
 //! |---|---|---|
 //! | response with a defect that matters | - | dropped (RFC 3261 §18.3) |
-//! | response | Call-ID and From tag (ours) | lingering transaction, else dropped |
+//! | response | Call-ID and From tag (ours) | lingering transaction (a 2xx of another fork: ACK and BYE), else dropped |
 //! | request with To tag | Call-ID and To tag (ours) | lingering transaction, else 481 (ACK: dropped) |
 //! | INVITE without To tag | Call-ID, From tag, branch: the same INVITE again | the same CSeq by another branch: 482 (RFC 3261 §8.2.2.2); else a new call |
 //! | CANCEL without To tag | Call-ID, From tag, branch | lingering transaction, else 481 |
@@ -15,6 +15,7 @@
 //! target and the one before it. What lingers of an earlier one is found first there. No two calls
 //! bear the same: a call whose Call-ID is claimed already takes ids of its own ([`Begun`]).
 
+use super::late_fork;
 use super::linger::{Linger, Lingering};
 use super::stateless::{Stateless, Verdict, transmit};
 use crate::b2bua::CallKey;
@@ -47,6 +48,8 @@ pub enum Route {
     Begin,
     /// Nobody's: this answer is sent.
     Reply(Transmit),
+    /// A late 2xx of a fork: these end it.
+    HangUp(Box<[Transmit; 2]>),
     /// Nobody's, and gets no answer.
     Drop(Dropped),
 }
@@ -113,6 +116,9 @@ impl EndpointCore {
             return Route::Owner(owner);
         }
         match (self.linger.on_message(now, call_id, message), owner) {
+            (Lingering::Again(ack), _) if late_fork::is_of_another(message, &ack) => {
+                return self.hang_up(flow, message);
+            }
             (Lingering::Again(transmit), _) => return Route::Reply(transmit),
             (Lingering::Absorbed, _) => return Route::Drop(Dropped::Absorbed),
             (Lingering::Unknown, Some(owner)) => return Route::Owner(owner),
@@ -130,6 +136,14 @@ impl EndpointCore {
                 Verdict::Reply(reply) => Route::Reply(transmit(*flow, message, &reply)),
                 Verdict::Drop => Route::Drop(Dropped::StrayAck),
             },
+        }
+    }
+
+    fn hang_up(&self, flow: &Flow, response: &Message) -> Route {
+        let branch = |method: &Method| self.stateless.branch(response, method);
+        match late_fork::release(response, *flow, branch) {
+            Some(requests) => Route::HangUp(Box::new(requests)),
+            None => Route::Drop(Dropped::StrayResponse),
         }
     }
 

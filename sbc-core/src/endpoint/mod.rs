@@ -4,6 +4,7 @@
 mod core;
 mod driver;
 mod hooks;
+mod late_fork;
 mod linger;
 mod shell;
 mod stateless;

@@ -261,6 +261,12 @@ impl TransportEvents for Endpoint {
                 drop(core);
                 inner.send(0, transmit);
             }
+            Route::HangUp(requests) => {
+                drop(core);
+                requests
+                    .into_iter()
+                    .for_each(|request| inner.send(0, request));
+            }
             Route::Drop(why) => tracing::trace!(?why, remote = %incoming.flow.remote, "dropped"),
         }
     }

@@ -78,6 +78,12 @@ impl Stateless {
         Some(self.answer(request, status, reason, &[]))
     }
 
+    /// The branch of a request that a response calls for: the same each time it comes.
+    pub(super) fn branch(&self, response: &Message, method: &Method) -> String {
+        let facts = (response.branch(), response.to_tag(), method.as_str());
+        format!("z9hG4bK{:016x}", self.key.hash_one(facts))
+    }
+
     /// Any answer.
     pub(super) fn answer(
         &self,

@@ -199,6 +199,11 @@ impl Sbc {
             }
             Route::Begin => self.begin(now, incoming, wishes),
             Route::Reply(transmit) => self.transmit(now, 0, transmit, wishes),
+            Route::HangUp(requests) => {
+                for request in *requests {
+                    self.transmit(now, 0, request, wishes);
+                }
+            }
             Route::Drop(_) => {}
         }
     }

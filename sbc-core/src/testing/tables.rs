@@ -252,6 +252,7 @@ pub const LEG: Table = Table {
     words: &[
         ("hung up", &[]),
         ("in an early dialog", &[]),
+        ("other forks heard of", &[]),
         ("CANCEL sent", &[]),
         ("1xx above 100", &["1xx"]),
         ("300 to 699", &["300-699"]),

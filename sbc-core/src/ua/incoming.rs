@@ -128,6 +128,7 @@ impl Leg {
             contact_params,
             ack: None,
             released: Vec::new(),
+            forks_until: None,
             reinvite: None,
             reoffer: None,
         };

@@ -15,6 +15,8 @@
 //! | Answered | hang up | Closing | ACK, BYE | §15 |
 //! | Confirmed | 2xx again | Confirmed | ACK again | §13.2.2.4 |
 //! | Confirmed | 2xx of another dialog | Confirmed | ACK and BYE in that one | §13.2.2.4 |
+//! | Ended, other forks heard of | 2xx of another dialog | Ended | ACK and BYE in that one | §13.2.2.4 |
+//! | Ended, other forks heard of | 64 T1 | Ended | nothing; the leg is done | §13.2.2.4 |
 //! | Incoming | owner's 1xx | Incoming | 1xx | §13.3.1.1 |
 //! | Incoming | owner's 2xx | Unconfirmed | 2xx | §13.3.1.4 |
 //! | Incoming | owner's refusal; hang up | Ended | refusal; 480 | §13.3.1.3 |
@@ -105,6 +107,8 @@ pub struct Leg {
     pub(super) ack: Option<(TxId, Acked)>,
     /// Branches that answered our INVITE too late and were hung up: the peer's tag, and the ACK.
     pub(super) released: Vec<(Box<str>, Acked)>,
+    /// Until when forks that were heard of may still answer the INVITE, after the first one did.
+    pub(super) forks_until: Option<Instant>,
     /// Our 2xx of the peer's re-INVITE, waiting for its ACK.
     pub(super) reinvite: Option<Box<Unacked>>,
     /// Our re-INVITE, waiting for its final response or for our ACK.
@@ -150,7 +154,9 @@ impl Leg {
     /// Whether nothing is left to do but to answer what still comes: its residues may be taken.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Ended) && !self.transactions.is_busy()
+        matches!(self.state, State::Ended)
+            && !self.transactions.is_busy()
+            && self.forks_until.is_none()
     }
 
     /// Whether the dialog is over or will never be: nothing more will be told.
@@ -273,6 +279,10 @@ impl Leg {
         self.transactions.on_timeout(cx.now, &mut out);
         self.absorb(cx, out);
         self.on_reinvite_timeout(cx);
+        if matches!(self.state, State::Ended) && self.forks_until.is_some_and(|at| at <= cx.now) {
+            self.met(cx, "64 T1");
+            self.forks_until = None;
+        }
         self.on_state_timeout(cx);
     }
 
@@ -284,7 +294,10 @@ impl Leg {
             _ => self.unacked_deadline(),
         };
         let reinvite = self.reinvite_deadline();
-        [self.transactions.poll_timeout(), own, reinvite]
+        let forks = self
+            .forks_until
+            .filter(|_| matches!(self.state, State::Ended));
+        [self.transactions.poll_timeout(), own, reinvite, forks]
             .into_iter()
             .flatten()
             .min()

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::net::{ListenerId, Network, RealmId};
 use crate::sip::{HeaderName, Host, InvalidValue, Message, Method, NameAddr, StatusCode, Uri};
 use crate::time::Instant;
-use crate::transaction::{Outcome, TIMER_B, TransactionSet, TxId};
+use crate::transaction::{Outcome, TIMER_B, TIMER_M, TransactionSet, TxId};
 use crate::transport::{Flow, Target, UdpMax};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -115,6 +115,7 @@ impl Leg {
             contact_params: dial.contact_params,
             ack: None,
             released: Vec::new(),
+            forks_until: None,
             reinvite: None,
             reoffer: None,
         };
@@ -272,6 +273,9 @@ impl Leg {
         let early = calling
             .note_session(cx.probe, &response)
             .map_or(0, |(early, _)| early);
+        if calling.early.len() > 1 {
+            self.forks_until = Some(cx.now + TIMER_M);
+        }
         let cseq = self.dialog.local_cseq();
         self.dialog = self.dialog.established(&response);
         let confirmed = calling.early.get(early);
@@ -444,16 +448,18 @@ impl Calling {
     }
 
     /// Finds or adds the early dialog of a response, and takes its SDP as the answer where one is
-    /// due. Nothing: one early dialog too many.
+    /// due. Nothing: one early dialog too many; an answer is heard however many there are.
     fn note_session(
         &mut self,
         probe: &Probe,
         response: &Message,
     ) -> Option<(usize, Option<Bytes>)> {
         let tag = response.to_tag();
+        let answers = response.status().is_some_and(StatusCode::is_success);
+        let most = limits::EARLY_DIALOGS + usize::from(answers);
         let index = match self.early.iter().position(|e| e.tag.as_deref() == tag) {
             Some(index) => index,
-            None if self.early.len() >= limits::EARLY_DIALOGS => return None,
+            None if self.early.len() >= most => return None,
             None => {
                 let mut exchange = OfferAnswer::new();
                 if self.offers {

@@ -165,6 +165,7 @@ impl World {
             Route::Owner(_) => self.tell(Input::Message(Box::new(incoming))),
             Route::Begin => self.begin(incoming),
             Route::Reply(reply) => self.transmit(reply),
+            Route::HangUp(requests) => requests.into_iter().for_each(|r| self.transmit(r)),
             Route::Drop(_) => {}
         }
     }

@@ -283,6 +283,11 @@ impl World {
             Route::Reply(reply) => {
                 Message::parse_datagram(reply.bytes).expect("a reply can be read");
             }
+            Route::HangUp(requests) => {
+                for request in *requests {
+                    Message::parse_datagram(request.bytes).expect("a request can be read");
+                }
+            }
             Route::Drop(_) => {}
         }
     }
