@@ -1,4 +1,5 @@
-//! Programs that are not ours, run as peers: sipp and baresip as phones, tshark as a judge.
+//! Programs that are not ours, run as peers: sipp and baresip as phones, kamailio as
+//! a proxy, tshark as a judge.
 //!
 //! A test asks for its programs first and returns when one is absent:
 //!
@@ -13,6 +14,7 @@
 
 pub(crate) mod audio;
 pub(crate) mod baresip;
+pub(crate) mod kamailio;
 pub(crate) mod plain;
 pub(crate) mod ports;
 pub(crate) mod process;

@@ -6,7 +6,9 @@
 //! run one by hand.
 
 use crate::border::{Border, CALLEE, CALLER, Setup};
+use crate::peers::kamailio::Kamailio;
 use crate::peers::plain::Plain;
+use crate::peers::ports::block;
 use crate::peers::program;
 use crate::peers::sipp::Sipp;
 use sbc_core::transport::Transport;
@@ -130,39 +132,64 @@ flows! {
 
 fn play(flow: &Flow, caller: &str, callee: &str) {
     let Some(sipp) = program("sipp") else { return };
-    let ends = [CALLER.into(), CALLEE.into()];
-    Play { sipp: &sipp, ends }.run(flow, [caller, callee], Setup::yaml);
+    Play::new(&sipp).run(flow, [caller, callee]);
 }
 
-/// One flow, played.
+/// A proxy on one side.
+#[derive(Clone, Copy)]
+enum Proxy<'a> {
+    None,
+    /// Kamailio, between the caller and the SBC.
+    OfCaller(&'a Path),
+    /// Kamailio, between the SBC and the callees, to all of which it sends each call at a time.
+    OfCallees(&'a Path),
+}
+
+/// How flows are played.
+#[derive(Clone, Copy)]
 struct Play<'a> {
     sipp: &'a Path,
     /// Addresses of caller and callee.
     ends: [IpAddr; 2],
+    yaml: fn(&Setup) -> String,
+    proxy: Proxy<'a>,
 }
 
-impl Play<'_> {
+impl<'a> Play<'a> {
+    fn new(sipp: &'a Path) -> Self {
+        Self {
+            sipp,
+            ends: [CALLER.into(), CALLEE.into()],
+            yaml: Setup::yaml,
+            proxy: Proxy::None,
+        }
+    }
+
     /// Plays it with sipp's transports of caller and callee.
-    fn run(&self, flow: &Flow, modes: [&str; 2], yaml: impl Fn(&Setup) -> String) {
+    fn run(&self, flow: &Flow, modes: [&str; 2]) {
         let callees = self.callees(flow, modes[1]);
         let mut nobody = match transport(modes[1]) {
             Transport::Tcp => Plain::tcp_listening(CALLEE, "nobody"),
             _ => Plain::udp(CALLEE, "nobody"),
         };
-        let mut setup = Setup::to(targets(&callees, modes[1], nobody.sip));
-        flow.route.clone_into(&mut setup.route_keys);
-        let api = "observe: { api: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\n";
-        let border = Border::from_yaml(&format!("{}{api}", yaml(&setup)));
-        let at = border.outside(transport(modes[0])).to_string();
-        let count = CALLS.to_string();
-        let arguments = [&at, "-s", "4930123456", "-m", &count, "-r", "20"];
-        let (file, more) = part(flow.caller);
-        let arguments = [&arguments[..], &BOUNDS, &more].concat();
-        let mut caller = Sipp::calling(self.sipp, self.ends[0], modes[0], &file, &arguments);
-        if let Err(complaint) = caller.wait(PATIENCE) {
-            let heard: String = callees.iter().map(Sipp::messages).collect();
-            panic!("the caller:\n{complaint}\n\nthe callees:\n{heard}");
+        let mut proxies = Vec::new();
+        let mut uris: Vec<String> = callees.iter().map(|c| uri(c.sip, modes[1])).collect();
+        if uris.is_empty() {
+            uris.push(uri(nobody.sip, modes[1]));
         }
+        if let Proxy::OfCallees(kamailio) = self.proxy {
+            let here = SocketAddr::new(self.ends[1], block(2));
+            proxies.push(Kamailio::start(kamailio, here, &uris));
+            uris = vec![uri(here, modes[1])];
+        }
+        let border = self.border(flow, &uris);
+        let mut at = border.outside(transport(modes[0]));
+        if let Proxy::OfCaller(kamailio) = self.proxy {
+            let here = SocketAddr::new(self.ends[0], block(2));
+            proxies.push(Kamailio::start(kamailio, here, &[uri(at, modes[0])]));
+            at = here;
+        }
+        self.call(flow, modes[0], at, &callees);
         for mut callee in callees {
             let ended = callee.wait(PATIENCE);
             ended.unwrap_or_else(|complaint| panic!("the callee:\n{complaint}"));
@@ -181,6 +208,27 @@ impl Play<'_> {
             is_tcp || nobody.next().is_none(),
             "a call where none was to be"
         );
+    }
+
+    fn border(&self, flow: &Flow, targets: &[String]) -> Border {
+        // As `Setup` wants several: with `", "` between.
+        let mut setup = Setup::to(targets.join("\", \""));
+        flow.route.clone_into(&mut setup.route_keys);
+        let api = "observe: { api: \"127.0.0.1:0\", metrics: \"127.0.0.1:0\" }\n";
+        Border::from_yaml(&format!("{}{api}", (self.yaml)(&setup)))
+    }
+
+    /// Every call of the caller's, to its end.
+    fn call(&self, flow: &Flow, mode: &str, at: SocketAddr, callees: &[Sipp]) {
+        let (at, count) = (at.to_string(), CALLS.to_string());
+        let arguments = [&at, "-s", "4930123456", "-m", &count, "-r", "20"];
+        let (file, more) = part(flow.caller);
+        let arguments = [&arguments[..], &BOUNDS, &more].concat();
+        let mut caller = Sipp::calling(self.sipp, self.ends[0], mode, &file, &arguments);
+        if let Err(complaint) = caller.wait(PATIENCE) {
+            let heard: String = callees.iter().map(Sipp::messages).collect();
+            panic!("the caller:\n{complaint}\n\nthe callees:\n{heard}");
+        }
     }
 
     /// The last target first: the one before may send calls to it.
@@ -207,16 +255,9 @@ fn part(text: &'static str) -> (String, Vec<&'static str>) {
     (file, words.collect())
 }
 
-/// The targets of the trunk, as [`Setup`] wants them: one URI, or several with `", "` between;
-/// `nobody` where no call may get so far.
-fn targets(callees: &[Sipp], mode: &str, nobody: SocketAddr) -> String {
+fn uri(at: SocketAddr, mode: &str) -> String {
     let transport = transport(mode).to_string().to_lowercase();
-    let uri = |at: SocketAddr| format!("sip:{at};transport={transport}");
-    let uris: Vec<String> = callees.iter().map(|callee| uri(callee.sip)).collect();
-    match uris.is_empty() {
-        true => uri(nobody),
-        false => uris.join("\", \""),
-    }
+    format!("sip:{at};transport={transport}")
 }
 
 fn transport(mode: &str) -> Transport {
@@ -241,7 +282,7 @@ fn without_an_ack_the_call_ends_over_udp_and_tcp() {
 fn a_call_over_ipv6_on_both_legs() {
     let Some(sipp) = program("sipp") else { return };
     let here = IpAddr::from(Ipv6Addr::LOCALHOST);
-    let yaml = |setup: &Setup| {
+    fn yaml(setup: &Setup) -> String {
         let yaml = setup.yaml();
         let yaml = yaml.replace("127.1.0.1", "::1").replace("127.2.0.1", "::1");
         let yaml = yaml
@@ -251,17 +292,15 @@ fn a_call_over_ipv6_on_both_legs() {
         yaml.replace("sip:\"::1\":9", "sip:[::1]:9")
             .replacen("2048-11999", "2048-6999", 1)
             .replacen("2048-11999", "7000-11999", 1)
+    }
+    let ends = [here, here];
+    let play = Play {
+        ends,
+        yaml,
+        ..Play::new(&sipp)
     };
     for mode in ["u1", "t1"] {
-        let play = Play {
-            sipp: &sipp,
-            ends: [here, here],
-        };
-        play.run(
-            &flow("caller-hangs-up", &["callee-answers"]),
-            [mode, mode],
-            yaml,
-        );
+        play.run(&flow("caller-hangs-up", &["callee-answers"]), [mode, mode]);
     }
 }
 
@@ -269,14 +308,67 @@ fn a_call_over_ipv6_on_both_legs() {
 #[test]
 fn calls_of_a_connection_each() {
     let Some(sipp) = program("sipp") else { return };
-    let ends = [CALLER.into(), CALLEE.into()];
     for flow in [
         flow("caller-hangs-up", &["callee-answers"]),
         flow("caller-waits-for-bye", &["callee-hangs-up"]),
         flow("caller-cancels", &["callee-is-cancelled"]),
     ] {
         for modes in [["tn", "t1"], ["tn", "u1"], ["u1", "tn"]] {
-            Play { sipp: &sipp, ends }.run(&flow, modes, Setup::yaml);
+            Play::new(&sipp).run(&flow, modes);
         }
+    }
+}
+
+/// What is played with kamailio on one side: either end hangs up, offers inside the call from
+/// either end, CANCEL.
+const PROXIED: [Flow; 5] = [
+    flow("caller-hangs-up", &["callee-answers"]),
+    flow("caller-waits-for-bye", &["callee-hangs-up"]),
+    flow("caller-holds", &["callee-is-held"]),
+    flow("caller-is-held", &["callee-holds"]),
+    flow("caller-cancels", &["callee-is-cancelled"]),
+];
+
+fn with_kamailio(mode: &str, place: fn(&Path) -> Proxy<'_>, flows: &[Flow]) {
+    let (Some(sipp), Some(kamailio)) = (program("sipp"), program("kamailio")) else {
+        return;
+    };
+    let proxy = place(&kamailio);
+    for flow in flows {
+        Play {
+            proxy,
+            ..Play::new(&sipp)
+        }
+        .run(flow, [mode, mode]);
+    }
+}
+
+#[test]
+fn calls_come_through_kamailio_over_udp() {
+    with_kamailio("u1", |path| Proxy::OfCaller(path), &PROXIED);
+}
+
+#[test]
+fn calls_come_through_kamailio_over_tcp() {
+    with_kamailio("t1", |path| Proxy::OfCaller(path), &PROXIED);
+}
+
+#[test]
+fn calls_go_through_kamailio_over_udp() {
+    with_kamailio("u1", |path| Proxy::OfCallees(path), &PROXIED);
+}
+
+#[test]
+fn calls_go_through_kamailio_over_tcp() {
+    with_kamailio("t1", |path| Proxy::OfCallees(path), &PROXIED);
+}
+
+/// One phone rings, then the other, which answers; kamailio cancels the first.
+#[test]
+fn kamailio_forks_to_two_phones_of_which_one_answers() {
+    for mode in ["u1", "t1"] {
+        let callees = &["callee-is-cancelled", "callee-rings-later"];
+        let flow = flow("caller-hears-one-answer", callees);
+        with_kamailio(mode, |path| Proxy::OfCallees(path), &[flow]);
     }
 }
