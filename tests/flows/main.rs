@@ -15,6 +15,7 @@ mod limits;
 mod lost;
 mod media;
 mod negotiation;
+mod paths;
 mod recorder;
 mod redirect;
 mod refusal;

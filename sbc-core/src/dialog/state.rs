@@ -7,6 +7,8 @@
 //! | 1xx/2xx with a To tag received | remote tag, route set reversed, remote target | §12.1.2 |
 //! | INVITE received, answered with a To tag | remote tag, route set, remote target, remote CSeq | §12.1.1 |
 //! | request sent | local CSeq + 1 (ACK, CANCEL: that of the INVITE) | §12.2.1.1 |
+//! | request sent, the first route is loose (`lr`) | Request-URI: remote target; Route: all | §12.2.1.1 |
+//! | request sent, the first route is strict | Request-URI: that one; Route: the others, remote target | §12.2.1.1 |
 //! | request received | CSeq must grow, else 500; target refresh | §12.2.2 |
 
 use crate::Entropy;
@@ -219,9 +221,14 @@ impl Dialog {
     /// As [`Self::request`].
     pub fn request_numbered(&self, method: Method, cseq: u32) -> Result<Message, InvalidValue> {
         let number = format!("{cseq} {method}");
-        let mut request = Message::request(method, &self.target);
-        for route in &self.route_set {
+        let strict = self.strict_router();
+        let target = strict.as_deref().unwrap_or(&self.target);
+        let mut request = Message::request(method, target);
+        for route in self.route_set.iter().skip(usize::from(strict.is_some())) {
             request.push(HeaderName::Route, route)?;
+        }
+        if strict.is_some() {
+            request.push(HeaderName::Route, &format!("<{}>", self.target))?;
         }
         request.push(HeaderName::MaxForwards, "70")?;
         request.push(HeaderName::From, &self.local)?;
@@ -232,6 +239,18 @@ impl Dialog {
         request.push(HeaderName::CallId, &self.call_id)?;
         request.push(HeaderName::CSeq, &number)?;
         Ok(request)
+    }
+
+    /// The Request-URI where the first route is of RFC 2543: itself, without what no Request-URI
+    /// may have (§12.2.1.1, §19.1.1).
+    fn strict_router(&self) -> Option<String> {
+        let mut uri = NameAddr::parse(self.route_set.first()?).ok()?.uri;
+        if uri.param("lr").is_some() {
+            return None;
+        }
+        uri.remove_param("method");
+        uri.headers = "".into();
+        Some(uri.to_string())
     }
 
     /// Call-ID.
@@ -270,8 +289,8 @@ impl Dialog {
         self.local_cseq
     }
 
-    /// Where our next request goes before names are resolved: the first Route, else the target
-    /// (§12.2.1.1; loose routing is assumed, strict routers of RFC 2543 are not served).
+    /// Where our next request goes before names are resolved: the first route, loose or strict,
+    /// else the target (§12.2.1.1, §8.1.2).
     #[must_use]
     pub fn next_hop(&self) -> Option<Uri> {
         match self.route_set.first() {

@@ -15,6 +15,7 @@
 mod media;
 mod phone;
 mod policy;
+mod proxy;
 mod reached;
 mod sbc;
 mod scanner;

@@ -2,6 +2,7 @@
 
 use super::phone::{Act, Phone, Placed};
 use super::policy::Fixed;
+use super::proxy::Proxy;
 use super::reached::Reached;
 use super::sbc::{Sbc, Wishes};
 use super::wires::{Later, Link, NodeId, Post, Way, Wires};
@@ -58,6 +59,7 @@ impl Ord for Entry {
 enum Node {
     Sbc(Box<Sbc>),
     Phone(Box<Phone>),
+    Proxy(Proxy),
 }
 
 /// A world of SBCs and phones in which time passes only when nothing else is left to do. The same
@@ -111,6 +113,30 @@ impl Sim {
         let id = NodeId(self.nodes.len());
         self.wires.listen(id, phone.address());
         self.add(Node::Phone(Box::new(phone)))
+    }
+
+    /// Adds a phone behind a NAT: it believes to be at `ip`, the world sees it at `seen_as`.
+    ///
+    /// # Panics
+    /// Where one of them is no address.
+    pub fn add_phone_behind_nat(&mut self, name: &str, ip: &str, seen_as: &str) -> NodeId {
+        let phone = Phone::new(name, address(ip), self.entropy.split());
+        let id = NodeId(self.nodes.len());
+        let seen_as = seen_as.parse().expect("an address and a port");
+        self.wires.translate(phone.address(), seen_as);
+        self.wires.listen(id, seen_as);
+        self.add(Node::Phone(Box::new(phone)))
+    }
+
+    /// Adds a proxy that sends calls to it on to `target`, stays on their route, and is a loose or
+    /// a strict router.
+    ///
+    /// # Panics
+    /// Where one of them is no address.
+    pub fn add_proxy(&mut self, ip: &str, target: &str, strict: bool) -> NodeId {
+        let proxy = Proxy::new(address(ip), address(target), strict);
+        self.wires.listen(NodeId(self.nodes.len()), proxy.address());
+        self.add(Node::Proxy(proxy))
     }
 
     fn add(&mut self, node: Node) -> NodeId {
@@ -190,7 +216,7 @@ impl Sim {
     pub fn sbc(&self, id: NodeId) -> &Sbc {
         match &self.nodes[id.0] {
             Node::Sbc(sbc) => sbc,
-            Node::Phone(_) => panic!("node {} is a phone", id.0),
+            Node::Phone(_) | Node::Proxy(_) => panic!("node {} is no SBC", id.0),
         }
     }
 
@@ -202,7 +228,7 @@ impl Sim {
     pub fn phone(&self, id: NodeId) -> &Phone {
         match &self.nodes[id.0] {
             Node::Phone(phone) => phone,
-            Node::Sbc(_) => panic!("node {} is an SBC", id.0),
+            Node::Sbc(_) | Node::Proxy(_) => panic!("node {} is no phone", id.0),
         }
     }
 
@@ -213,7 +239,7 @@ impl Sim {
     pub fn phone_mut(&mut self, id: NodeId) -> &mut Phone {
         match &mut self.nodes[id.0] {
             Node::Phone(phone) => phone,
-            Node::Sbc(_) => panic!("node {} is an SBC", id.0),
+            Node::Sbc(_) | Node::Proxy(_) => panic!("node {} is no phone", id.0),
         }
     }
 
@@ -318,6 +344,7 @@ impl Sim {
                     faults.extend(sbc.leftovers(now));
                 }
                 Node::Phone(phone) => faults.extend(phone.faults()),
+                Node::Proxy(_) => {}
             }
         }
         faults
@@ -394,6 +421,7 @@ impl Sim {
                 let posts = phone.on_timeout(now.mono);
                 self.post(id, posts);
             }
+            Node::Proxy(_) => {}
         }
         self.touched(id);
     }
@@ -459,6 +487,10 @@ impl Sim {
                 let posts = phone.on_message(now.mono, way, message);
                 self.post(id, posts);
             }
+            Node::Proxy(proxy) => {
+                let posts = proxy.on_message(way, &message).into_iter().collect();
+                self.post(id, posts);
+            }
         }
         self.touched(id);
     }
@@ -500,6 +532,7 @@ impl Sim {
         self.deadlines[id.0] = match &self.nodes[id.0] {
             Node::Sbc(sbc) => sbc.poll_timeout(),
             Node::Phone(phone) => phone.poll_timeout(),
+            Node::Proxy(_) => None,
         };
     }
 }

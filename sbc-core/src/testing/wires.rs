@@ -125,6 +125,8 @@ struct Loss {
 pub(super) struct Wires {
     pub(super) link: Link,
     ends: HashMap<SocketAddr, NodeId>,
+    /// Who sits behind a NAT, and how the world sees it.
+    seen_as: HashMap<SocketAddr, SocketAddr>,
     /// Addresses where no stream connection is taken.
     refusing: HashSet<IpAddr>,
     /// Addresses where an attempt to connect gets no answer.
@@ -143,6 +145,7 @@ impl Wires {
         Self {
             link: Link::GOOD,
             ends: HashMap::new(),
+            seen_as: HashMap::new(),
             refusing: HashSet::new(),
             swallowing: HashSet::new(),
             dark: HashSet::new(),
@@ -155,6 +158,15 @@ impl Wires {
 
     pub(super) fn listen(&mut self, node: NodeId, at: SocketAddr) {
         self.ends.insert(at, node);
+    }
+
+    /// What is sent from `inside` comes from `outside`.
+    pub(super) fn translate(&mut self, inside: SocketAddr, outside: SocketAddr) {
+        self.seen_as.insert(inside, outside);
+    }
+
+    fn seen(&self, at: SocketAddr) -> SocketAddr {
+        self.seen_as.get(&at).copied().unwrap_or(at)
     }
 
     pub(super) fn refuse(&mut self, ip: IpAddr) {
@@ -249,7 +261,7 @@ impl Wires {
         for _ in 0..copies {
             let at = now + self.link.delay + entropy.between(Duration::ZERO, self.link.jitter);
             let datagram = Later::Datagram {
-                from: post.local,
+                from: self.seen(post.local),
                 to: post.remote,
                 bytes: post.bytes.clone(),
             };
@@ -364,7 +376,11 @@ impl Wires {
             framer: Framer::new(),
         };
         let ends = [
-            end(node, post.local, SocketAddr::new(post.local.ip(), port)),
+            end(
+                node,
+                post.local,
+                SocketAddr::new(self.seen(post.local).ip(), port),
+            ),
             end(server, post.remote, post.remote),
         ];
         let carried = Vec::new();

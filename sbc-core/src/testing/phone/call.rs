@@ -61,13 +61,20 @@ pub(super) enum State {
 pub(super) struct Peer {
     pub(super) uri: String,
     pub(super) transport: Transport,
+    /// Of the first route, or of the URI.
     pub(super) address: SocketAddr,
+    /// Route values, in order.
+    pub(super) routes: Vec<String>,
 }
 
 impl Peer {
-    /// The peer has another Contact.
+    /// The peer has another Contact; the routes of a dialog stay what they are (RFC 3261 §12.2).
     pub(super) fn follow(&mut self, peer: Self) {
-        *self = peer;
+        if self.routes.is_empty() {
+            *self = peer;
+        } else {
+            self.uri = peer.uri;
+        }
     }
 }
 

@@ -22,6 +22,7 @@ impl Phone {
             uri: format!("sip:{}@{}", plan.to, plan.sbc),
             transport: plan.transport,
             address: sbc,
+            routes: Vec::new(),
         };
         let tag = self.entropy.token(10);
         let cseq = 1 + u32::try_from(self.entropy.below(900)).unwrap_or(0);
@@ -393,6 +394,11 @@ impl Phone {
                 header(invite, &HeaderName::From),
             ),
         };
+        let routes = dialog
+            .peer
+            .routes
+            .iter()
+            .map(|route| format!("Route: {route}"));
         let renews = matches!(method, "INVITE" | "UPDATE");
         let contact = renews.then(|| self.contact(dialog.peer.transport));
         let request = Request {
@@ -404,7 +410,7 @@ impl Phone {
             call_id: &call.call_id,
             cseq,
             max_forwards: 70,
-            lines: contact.into_iter().chain(extra).collect(),
+            lines: routes.chain(contact).chain(extra).collect(),
             body,
         };
         let post = self.post_to(&dialog.peer, request.write());

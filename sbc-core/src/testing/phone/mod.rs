@@ -344,17 +344,30 @@ impl Phone {
     }
 }
 
-/// Where requests to a Contact go.
+/// Where requests go in the dialog that a message creates: by its route set to its Contact (RFC
+/// 3261 §12.1). Routes are loose, and addresses of literals.
 fn peer_of(message: &Message) -> Option<Peer> {
     let uri: Uri = message.contact()?.uri;
-    let crate::sip::Host::Ip(ip) = uri.host.clone()? else {
+    let mut routes: Vec<String> = message
+        .header_values(&HeaderName::RecordRoute)
+        .map(ToOwned::to_owned)
+        .collect();
+    if !message.is_request() {
+        routes.reverse();
+    }
+    let first = routes
+        .first()
+        .and_then(|r| crate::sip::NameAddr::parse(r).ok());
+    let next = first.map_or_else(|| uri.clone(), |route| route.uri);
+    let crate::sip::Host::Ip(ip) = next.host.clone()? else {
         return None;
     };
-    let transport = uri.param("transport").and_then(Transport::from_param);
+    let transport = next.param("transport").and_then(Transport::from_param);
     Some(Peer {
         uri: uri.to_string(),
         transport: transport.unwrap_or(Transport::Udp),
-        address: SocketAddr::new(ip, uri.port.unwrap_or(SIP_PORT)),
+        address: SocketAddr::new(ip, next.port.unwrap_or(SIP_PORT)),
+        routes,
     })
 }
 

@@ -80,6 +80,11 @@ pub(super) fn response(
         }
         _ => line(&mut text, "To", to),
     }
+    if matches!(status, 101..300) && request.to_tag().is_none() {
+        for route in request.header_lines(&HeaderName::RecordRoute) {
+            line(&mut text, "Record-Route", route);
+        }
+    }
     line(&mut text, "Call-ID", request.call_id().unwrap_or_default());
     line(
         &mut text,
