@@ -177,6 +177,11 @@ impl Phone {
             }
             _ if offers && busy => self.reply(newest, 491, None),
             // Answered later.
+            Method::Invite if self.chooser.dice.chance(0.7) => {
+                let trying = StatusCode::of(100);
+                let request = &self.servers[newest].request;
+                vec![Message::reply_to(request, trying, "", None).to_bytes()]
+            }
             _ if offers => Vec::new(),
             _ => self.reply(newest, 200, None),
         }
