@@ -2,6 +2,7 @@
 
 mod edit;
 mod oracle;
+mod oracle_sets;
 mod properties;
 mod rfc4475;
 mod torture;

@@ -1,8 +1,5 @@
 //! Against rsip as an oracle: where it reads a message, both must read the same.
-//!
-//! Not compared, because rsip 0.4 is known to read them wrong: several Via on one line, compact
-//! names, folded lines, IPv6 literals, bodies that are not text; it
-//! writes `transport` in upper case.
+//! Whole sets of messages, and what rsip 0.4 reads otherwise, are in `oracle_sets`.
 
 use super::{INVITE, datagram};
 use crate::sip::{HeaderName, Message};

@@ -17,10 +17,10 @@ use crate::sip::{Framed, Framer, HeaderName, Message, ParseError};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
 
-struct Case {
-    name: String,
+pub(super) struct Case {
+    pub(super) name: String,
     expect: Vec<(String, String)>,
-    wire: Vec<u8>,
+    pub(super) wire: Vec<u8>,
 }
 
 impl Case {
@@ -136,8 +136,8 @@ fn view(message: &Message, key: &str) -> String {
     }
 }
 
-#[test]
-fn every_torture_message_becomes_what_its_file_says() {
+/// The whole set, by name.
+pub(super) fn cases() -> Vec<Case> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/torture");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
@@ -145,9 +145,13 @@ fn every_torture_message_becomes_what_its_file_says() {
         .collect();
     paths.sort();
     assert!(paths.len() >= 90, "the set is not there");
+    paths.iter().map(|path| Case::read(path)).collect()
+}
+
+#[test]
+fn every_torture_message_becomes_what_its_file_says() {
     let mut wrong = Vec::new();
-    for path in paths {
-        let case = Case::read(&path);
+    for case in cases() {
         let mut check = |key: &str, found: String, expected: &str| {
             if found != expected {
                 wrong.push(format!("{}: {key}: {found}, not {expected}", case.name));
