@@ -9,6 +9,8 @@ mod describe;
 mod filter;
 mod hosts;
 mod media;
+#[cfg(test)]
+mod oracle;
 mod rewrite;
 #[cfg(feature = "sdp-rs")]
 mod sdp_rs;
