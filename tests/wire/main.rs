@@ -4,6 +4,7 @@ mod baresip_calls;
 mod binary;
 mod border;
 mod flows;
+mod large;
 mod peers;
 mod race;
 mod scenarios;
