@@ -2,7 +2,7 @@
 
 use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, border, secs, to_bob};
 use sbc_core::b2bua::EndedBy;
-use sbc_core::testing::{Answering, End, Fixed, Link, Placed, Route, Say};
+use sbc_core::testing::{Answering, End, Fixed, Link, PhoneCall, Placed, Route, Say};
 use sbc_core::transport::Transport;
 
 fn policy(outside: Transport) -> Fixed {
@@ -104,4 +104,72 @@ fn a_bye_to_a_caller_that_is_gone_ends_the_call_all_the_same() {
     assert_eq!(world.bobs().ended(), Some(End::HungUp));
     assert_eq!(world.told().last(), Some(&"ended"));
     assert_eq!(world.sim.sbc(world.sbc).calls().count(), 0);
+}
+
+#[test]
+fn calls_by_tcp_share_a_connection_in_each_direction() {
+    for seed in 0..10 {
+        let mut world = World::with(seed, policy(Transport::Tcp));
+        world.sim.set_link(Link::BAD);
+        for _ in 0..3 {
+            world.sim.call(world.alice, call(Transport::Tcp));
+            world.sim.run_for(secs(10));
+            for phone in [world.alice, world.bob] {
+                let last = world.sim.phone(phone).calls().len() - 1;
+                world.sim.request(phone, last, "INVITE");
+            }
+            world.sim.run_for(secs(60));
+        }
+        world.sim.finish();
+        // Alice's to us, ours to Bob, and his to our Contact: phones do not reuse ours.
+        assert_eq!(world.sim.connections(), 3);
+        let ended = world.sim.phone(world.alice).calls().iter();
+        assert!(ended.map(PhoneCall::ended).all(|e| e == Some(End::HungUp)));
+    }
+}
+
+#[test]
+fn what_the_callee_asks_goes_by_the_connection_that_the_caller_opened() {
+    let answering = Answering::after_ringing().hanging_up_after(secs(3));
+    let mut world = World::with(1, policy(Transport::Udp)).bob_answers(answering);
+    // Alice is behind a firewall: only connections of her own.
+    world.sim.refuse_connections(ALICE);
+    let mut placed = call(Transport::Tcp);
+    placed.hang_up_after = None;
+    let world = world.run(placed);
+    assert_eq!(world.alices().ended(), Some(End::ByPeer));
+    assert_eq!(world.sim.connections(), 1);
+}
+
+#[test]
+fn a_connection_lost_while_nobody_has_answered_leads_to_the_next_target() {
+    let carol = "198.51.100.30";
+    let both = Route::to(1, BOB, Transport::Tcp).or_to(1, carol, Transport::Tcp);
+    for seed in 0..10 {
+        let late = Answering::with(&[(3000, Say::status(180))]);
+        let mut world = World::with(seed, border().otherwise(both.clone())).bob_answers(late);
+        let third = world.sim.add_phone("carol", carol);
+        world.sim.call(world.alice, call(Transport::Udp));
+        world.sim.run_for(secs(1));
+        world.sim.reset(OUTSIDE, BOB);
+        world.sim.run_for(secs(1));
+        assert_eq!(world.sim.phone(third).calls().len(), 1, "at once");
+        world.sim.run_for(secs(60));
+        assert_eq!(world.alices().ended(), Some(End::HungUp));
+        assert!(world.sim.phone(third).calls()[0].was_answered());
+    }
+}
+
+#[test]
+fn a_connection_lost_while_it_rings_costs_no_call() {
+    let ringing = Answering::with(&[(20, Say::status(180)), (20_000, Say::with_sdp(200))]);
+    for seed in 0..10 {
+        let mut world = World::with(seed, policy(Transport::Udp)).bob_answers(ringing.clone());
+        world.sim.call(world.alice, call(Transport::Tcp));
+        world.sim.run_for(secs(5));
+        world.sim.reset(ALICE, INSIDE);
+        world.sim.finish();
+        assert_eq!(world.alices().ended(), Some(End::HungUp));
+        assert_eq!(world.bobs().ended(), Some(End::ByPeer));
+    }
 }

@@ -315,7 +315,7 @@ impl Call {
         tracing::info!(%fault, "the caller's offer cannot be passed on");
         let (status, warning) = match fault {
             MediaFault::Sdp(_) => (488, "399 - \"the SDP cannot be read\""),
-            MediaFault::Family => (488, "300 - \"the sides have no address family in common\""),
+            MediaFault::Family => (488, "301 - \"the sides have no address family in common\""),
             MediaFault::Nothing | MediaFault::Misfit => {
                 (488, "304 - \"no media that can be relayed\"")
             }

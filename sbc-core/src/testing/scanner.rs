@@ -20,7 +20,7 @@ use crate::time::Instant;
 use crate::transport::Flow;
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +66,8 @@ struct Dialog {
 #[derive(Debug)]
 pub(super) struct Scanner {
     words: HashMap<Box<str>, Owner>,
+    /// Addresses of IPv6, which are more than a word.
+    addresses: HashMap<Box<str>, RealmId>,
     asked: HashMap<(String, String), Asked>,
     told: HashMap<(String, String), Told>,
     dialogs: HashMap<(Box<str>, Box<str>), Dialog>,
@@ -79,13 +81,18 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(network: &Arc<Network>, ids_cross: bool) -> Self {
-        let mut words = HashMap::new();
+        let (mut words, mut addresses) = (HashMap::new(), HashMap::new());
         for listener in &network.listeners {
             let ip = listener.advertise.ip().to_string();
-            words.insert(ip.into(), Owner::Realm(listener.realm));
+            if listener.advertise.is_ipv6() {
+                addresses.insert(ip.into(), listener.realm);
+            } else {
+                words.insert(ip.into(), Owner::Realm(listener.realm));
+            }
         }
         Self {
             words,
+            addresses,
             asked: HashMap::new(),
             told: HashMap::new(),
             dialogs: HashMap::new(),
@@ -176,7 +183,9 @@ impl Scanner {
             hosts.extend((0..sdp.media_count()).map(|n| sdp.media(n).port().to_string()));
         }
         for word in hosts {
-            if word.len() > 3 && !self.is_ours(&word) {
+            if word.parse::<Ipv6Addr>().is_ok() {
+                self.addresses.entry(word.into()).or_insert(realm);
+            } else if word.len() > 3 && !self.is_ours(&word) {
                 self.words.entry(word.into()).or_insert(Owner::Realm(realm));
             }
         }
@@ -270,6 +279,8 @@ impl Scanner {
                 strange.push(word);
             }
         }
+        let others = self.addresses.iter().filter(|(_, owner)| **owner != realm);
+        strange.extend(others.map(|(a, _)| &**a).filter(|a| text.contains(a)));
         if !strange.is_empty() {
             self.fault(now, &format!("shows {strange:?} of another side"), bytes);
         }

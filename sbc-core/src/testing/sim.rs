@@ -183,6 +183,12 @@ impl Sim {
         }
     }
 
+    /// How many stream connections there were so far.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.wires.opened()
+    }
+
     /// What a name resolves to.
     pub fn name(&mut self, name: &str, addresses: &[&str]) {
         let found = addresses.iter().map(|ip| address(ip)).collect();

@@ -388,6 +388,11 @@ impl Wires {
         Some(id)
     }
 
+    /// How many connections were ever opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.last
+    }
+
     /// A datagram's receiver.
     pub(super) fn receiver(&self, at: SocketAddr) -> Option<NodeId> {
         self.ends.get(&at).copied()

@@ -124,6 +124,7 @@ impl Leg {
             })),
             dialog,
             flow,
+            behind_nat: nat,
             udp_max: UdpMax::default(),
             contact_params,
             ack: None,

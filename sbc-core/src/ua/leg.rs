@@ -99,6 +99,8 @@ pub struct Leg {
     pub(super) dialog: Dialog,
     /// The way of our next request in the dialog.
     pub(super) flow: Flow,
+    /// The peer sits behind a NAT: what its Contact says is of no use.
+    pub(super) behind_nat: bool,
     /// The largest request that goes by UDP.
     pub(super) udp_max: UdpMax,
     /// Header parameters of our Contact.
@@ -483,6 +485,7 @@ impl Leg {
     }
 
     pub(super) fn update_flow(&mut self, came_by: &Flow, behind_nat: bool) {
+        self.behind_nat = behind_nat;
         let next_hop = self.dialog.next_hop();
         self.flow = route::in_dialog(
             &self.network,

@@ -111,6 +111,7 @@ impl Leg {
             state: State::Ended,
             dialog,
             flow,
+            behind_nat: false,
             udp_max: dial.udp_max,
             contact_params: dial.contact_params,
             ack: None,

@@ -195,7 +195,8 @@ impl Leg {
         if let Outcome::Response(response) = &outcome {
             self.dialog.refresh_target(response);
             let came_by = self.flow;
-            self.update_flow(&came_by, false);
+            // An answer does not show where it came from.
+            self.update_flow(&came_by, self.behind_nat);
         }
         if self.is_over() {
             // A BYE overtook the answer; its ACK is owed all the same (§13.2.2.4).

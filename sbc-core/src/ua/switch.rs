@@ -7,7 +7,7 @@
 //! | state | input | next | outputs |
 //! |---|---|---|---|
 //! | (new) | request of at most [`UdpMax`] | by UDP | the request |
-//! | (new) | a larger one; no TCP listener of that family, or the peer is in [`TcpRefusals`] | by UDP | the request |
+//! | (new) | a larger one; no TCP listener of that family, the peer is behind a NAT or in [`TcpRefusals`] | by UDP | the request |
 //! | (new) | a larger one | by TCP | the request, Via TCP; 500 ms to connect |
 //! | by TCP | response | by TCP | as ever; from now on there is no way back |
 //! | by TCP | not sent: refused, not connected in time, lost in the middle of it | by UDP | the request again, another branch, its timers anew; the peer goes into [`TcpRefusals`] |
@@ -148,7 +148,9 @@ impl Leg {
 
     /// The way by TCP, where a request of so many bytes goes by it.
     fn tcp_instead(&self, cx: &LegCx<'_>, bytes: usize) -> Option<Flow> {
-        if self.flow.transport != Transport::Udp || self.udp_max.allows(bytes) {
+        let fits = self.flow.transport != Transport::Udp || self.udp_max.allows(bytes);
+        if fits || self.behind_nat {
+            // No connection can be made to behind a NAT.
             return None;
         }
         let remote = self.flow.remote;

@@ -5,7 +5,7 @@ use super::repeat::{Client, PATIENCE};
 use super::session::Session;
 use super::text::{Body, Request};
 use super::{Phone, Placed, Post, header, peer_of, sdp_of};
-use crate::sip::{HeaderName, Message, Method};
+use crate::sip::{HeaderName, Host, Message, Method};
 use crate::testing::SIP_PORT;
 use crate::time::Instant;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ impl Phone {
         let call_id = format!("{}@{domain}", self.entropy.token(16));
         let sbc = SocketAddr::new(plan.sbc.parse().expect("an address"), SIP_PORT);
         let peer = Peer {
-            uri: format!("sip:{}@{}", plan.to, plan.sbc),
+            uri: format!("sip:{}@{}", plan.to, Host::Ip(sbc.ip())),
             transport: plan.transport,
             address: sbc,
             routes: Vec::new(),
@@ -30,7 +30,7 @@ impl Phone {
         let mut dialog = Dialog::new(tag.clone(), None, peer.clone(), cseq, session);
         let (from, to) = (
             format!("\"{name}\" <sip:{name}@{domain}>"),
-            format!("<sip:{}@{}>", plan.to, plan.sbc),
+            format!("<{}>", peer.uri),
         );
         let mut lines = vec![
             self.contact(plan.transport),
@@ -300,7 +300,7 @@ impl Phone {
             return self.bye(now, call, 0, out);
         }
         let (from, to) = (from.clone(), to.clone());
-        let uri = format!("sip:{}@{}", plan.to, plan.sbc);
+        let uri = to.trim_matches(['<', '>']).to_owned();
         let dialog = &self.calls[call].dialogs[0];
         let (invite, branch) = (
             self.clients[found].post().clone(),

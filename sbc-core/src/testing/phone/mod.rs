@@ -77,6 +77,10 @@ pub struct Phone {
     /// Header lines of the next request inside a call.
     next_lines: Vec<String>,
     last_port: u16,
+    /// What it takes its own address for.
+    told: SocketAddr,
+    /// Whether it asks for the port that it is seen at (RFC 3581).
+    asks_rport: bool,
 }
 
 impl Phone {
@@ -98,6 +102,8 @@ impl Phone {
             last_offered: 0,
             next_lines: Vec::new(),
             last_port: 49_998,
+            told: SocketAddr::new(ip, SIP_PORT),
+            asks_rport: true,
         }
     }
 
@@ -118,6 +124,16 @@ impl Phone {
     /// The next request that it sends inside a call has this header line too.
     pub fn saying_next(&mut self, line: &str) {
         self.next_lines.push(line.into());
+    }
+
+    /// It takes itself to be at another address, as one behind a NAT does: Via and Contact name
+    /// that. Whether its Via has `rport`.
+    ///
+    /// # Panics
+    /// Where `told` is no address with port.
+    pub fn believe(&mut self, told: &str, asks_rport: bool) {
+        self.told = told.parse().expect("an address with port");
+        self.asks_rport = asks_rport;
     }
 
     /// Its calls, in the order in which they began.
@@ -319,15 +335,13 @@ impl Phone {
     }
 
     fn via(&self, transport: Transport, branch: &str) -> String {
-        let address = self.address();
-        format!(
-            "SIP/2.0/{} {address};branch={branch};rport",
-            transport.via()
-        )
+        let (transport, told) = (transport.via(), self.told);
+        let rport = if self.asks_rport { ";rport" } else { "" };
+        format!("SIP/2.0/{transport} {told};branch={branch}{rport}")
     }
 
     fn contact(&self, transport: Transport) -> String {
-        let address = self.address();
+        let address = self.told;
         match transport {
             Transport::Udp => format!("Contact: <sip:{}@{address}>", self.name),
             Transport::Tcp => format!("Contact: <sip:{}@{address};transport=tcp>", self.name),

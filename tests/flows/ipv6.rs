@@ -1,0 +1,165 @@
+//! IPv6 on both legs, and on one.
+
+use crate::world::{World, secs};
+use sbc_core::sdp::Sdp;
+use sbc_core::sip::{HeaderName, Host, Message};
+use sbc_core::testing::{Answering, End, Fixed, Link, PhoneCall, Placed, Route, Sim};
+use sbc_core::transport::{Transport, UdpMax};
+
+const INSIDE: &str = "2001:db8:1::1";
+const OUTSIDE: &str = "2001:db8:2::1";
+const ALICE: &str = "2001:db8:1::10";
+const BOB: &str = "2001:db8:2::20";
+/// The same of IPv4.
+const FOUR: [&str; 4] = ["10.1.0.1", "198.51.100.1", "10.1.0.10", "198.51.100.20"];
+
+/// The SBC's addresses inside and outside, Alice's and Bob's.
+fn world(seed: u64, [inside, outside, alice, bob]: [&str; 4], route: Route) -> World {
+    let mut sim = Sim::seed(seed);
+    if seed > 0 {
+        sim.set_link(Link::BAD);
+    }
+    let policy = Fixed::new()
+        .realm("inside", inside)
+        .realm("outside", outside)
+        .otherwise(route);
+    let sbc = sim.add_sbc(policy);
+    let (alice, bob) = (sim.add_phone("alice", alice), sim.add_phone("bob", bob));
+    World {
+        sim,
+        sbc,
+        alice,
+        bob,
+    }
+}
+
+fn six(seed: u64, to_bob: Transport) -> World {
+    let route = Route::to(1, BOB, to_bob);
+    world(seed, [INSIDE, OUTSIDE, ALICE, BOB], route)
+}
+
+fn call(sbc: &str) -> Placed {
+    Placed::to("bob", sbc).hanging_up_after(secs(60))
+}
+
+fn heard<'a>(call: &'a PhoneCall, what: &str) -> &'a Message {
+    let found = call.messages().iter().find(|heard| heard.what == what);
+    &found.expect("it was heard").message
+}
+
+#[test]
+fn a_call_over_ipv6_on_both_legs_by_any_transports() {
+    for to_bob in [Transport::Udp, Transport::Tcp] {
+        for seed in 0..20 {
+            for by_tcp in [false, true] {
+                let placed = call(INSIDE);
+                let placed = if by_tcp { placed.by_tcp() } else { placed };
+                let world = six(seed, to_bob).run(placed);
+                assert_eq!(world.alices().ended(), Some(End::HungUp));
+                assert_eq!(world.bobs().ended(), Some(End::ByPeer));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_side_sees_our_address_of_its_own_as_each_place_writes_it() {
+    let world = six(0, Transport::Udp).run(call(INSIDE));
+    let invite = heard(world.bobs(), "INVITE");
+    let via = invite.header(&HeaderName::Via).expect("a Via");
+    assert!(
+        via.starts_with("SIP/2.0/UDP [2001:db8:2::1]:5060;"),
+        "{via}"
+    );
+    assert!(invite.request_uri().contains("@[2001:db8:2::20]"));
+    for (message, ours) in [
+        (invite, OUTSIDE),
+        (heard(world.alices(), "200 INVITE"), INSIDE),
+    ] {
+        let ours = ours.parse().expect("an address");
+        let contact = message.contact().expect("a Contact");
+        assert_eq!(contact.uri.host, Some(Host::Ip(ours)));
+        let sdp = message.sdp().expect("a description");
+        assert!(String::from_utf8_lossy(&sdp).contains(&format!("c=IN IP6 {ours}\r\n")));
+        let sdp = Sdp::parse(&sdp).expect("a description");
+        assert_eq!(sdp.media(0).connection(), Some(ours));
+    }
+}
+
+#[test]
+fn received_has_no_brackets_and_rport_the_port() {
+    let world = six(0, Transport::Udp).run(call(INSIDE));
+    let ok = heard(world.alices(), "200 INVITE");
+    let via = ok.via().expect("a Via");
+    // RFC 3261 §25.1, via-received: an IPv6address, not an IPv6reference.
+    assert_eq!(via.param("received"), Some(ALICE));
+    assert_eq!(via.param("rport"), Some("5060"));
+}
+
+#[test]
+fn requests_inside_a_call_cross_over_ipv6_from_either_side() {
+    for seed in 0..20 {
+        let mut world = six(seed, Transport::Udp);
+        world.sim.call(world.alice, call(INSIDE));
+        world.sim.run_for(secs(10));
+        for phone in [world.alice, world.bob] {
+            for method in ["INVITE", "UPDATE", "INFO"] {
+                world.sim.request(phone, 0, method);
+                world.sim.run_for(secs(5));
+            }
+        }
+        world.sim.finish();
+        for call in [world.alices(), world.bobs()] {
+            for answer in ["200 INVITE", "200 UPDATE", "200 INFO"] {
+                assert!(call.heard().contains(&answer), "{answer}");
+            }
+        }
+        assert_eq!(world.alices().ended(), Some(End::HungUp));
+    }
+}
+
+#[test]
+fn a_large_request_goes_by_tcp_over_ipv6_too() {
+    for (refused, by) in [(false, "TCP"), (true, "UDP")] {
+        let route = Route::to(1, BOB, Transport::Udp).udp_max(UdpMax::bytes(500));
+        let mut world = world(0, [INSIDE, OUTSIDE, ALICE, BOB], route);
+        if refused {
+            world.sim.refuse_connections(BOB);
+        }
+        let world = world.run(call(INSIDE));
+        let via = heard(world.bobs(), "INVITE").via().expect("a Via");
+        assert!(via.transport.eq_ignore_ascii_case(by));
+    }
+}
+
+#[test]
+fn cancel_and_refusal_over_ipv6() {
+    for seed in 0..20 {
+        let placed = call(INSIDE).cancelling_after(secs(1));
+        let world = six(seed, Transport::Udp).run(placed);
+        assert_eq!(world.alices().ended(), Some(End::Refused(487)));
+        let world = six(seed, Transport::Udp)
+            .bob_answers(Answering::refusing(486))
+            .run(call(INSIDE));
+        assert_eq!(world.alices().ended(), Some(End::Refused(486)));
+    }
+}
+
+#[test]
+fn sides_without_a_family_in_common_get_488_and_a_warning_that_says_so() {
+    let [inside, outside, alice, bob] = FOUR;
+    for addresses in [[inside, OUTSIDE, alice, BOB], [INSIDE, outside, ALICE, bob]] {
+        for seed in 0..10 {
+            let route = Route::to(1, addresses[3], Transport::Udp);
+            let world = world(seed, addresses, route).run(call(addresses[0]));
+            assert_eq!(world.alices().ended(), Some(End::Refused(488)));
+            assert!(world.sim.phone(world.bob).calls().is_empty());
+            let refusal = heard(world.alices(), "488 INVITE");
+            let warning = refusal.header(&HeaderName::Warning);
+            assert_eq!(
+                warning,
+                Some("301 - \"the sides have no address family in common\"")
+            );
+        }
+    }
+}
