@@ -245,7 +245,7 @@ fn part_headers(raw: &Bytes) -> (String, Option<String>, Bytes) {
         let mut unfolded = Vec::with_capacity(value.len());
         lines::unfold(value, &mut unfolded);
         let value = String::from_utf8_lossy(&unfolded).into_owned();
-        match HeaderName::parse_token(name) {
+        match HeaderName::parse(&String::from_utf8_lossy(name)) {
             HeaderName::ContentType => content_type = value,
             HeaderName::ContentDisposition => disposition = Some(value),
             _ => {}

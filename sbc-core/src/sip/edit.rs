@@ -1,6 +1,7 @@
 //! Edits of a message, and messages of our own: text appended to the overlay, slots repointed.
 
-use super::index::{Core, FIVE, Slot, Span, Start};
+use super::headers::NameId;
+use super::index::{Core, FIVE, Others, Slot, Span, Start, Wanted};
 use super::message::Body;
 use super::via::ViaParts;
 use super::{Defect, HeaderName, HeaderRef, Host, Message, Method, StatusCode, text};
@@ -49,6 +50,7 @@ impl Message {
                 reason: Span::default(),
             },
             slots: Vec::with_capacity(SLOTS),
+            others: Others::new(),
             body: Body::Own(Bytes::new()),
             core: Core::default(),
             vias: 0,
@@ -74,16 +76,16 @@ impl Message {
             reason
         };
         let mut reply = Self::response_of(status, reason, EXTRA);
-        for slot in request.slots_of(&HeaderName::Via) {
+        for slot in request.lines_of(NameId::VIA) {
             reply.copy_slot(request, slot);
         }
         for name in &FIVE[1..] {
-            let Some(slot) = request.slots_of(name).next() else {
+            let Some(slot) = request.lines_of(*name).next() else {
                 continue;
             };
             reply.copy_slot(request, slot);
             let tag = to_tag.filter(|tag| text::is_token(tag.as_bytes()));
-            if let (HeaderName::To, None, Some(tag)) = (name, request.core.to_tag, tag) {
+            if let (NameId::TO, None, Some(tag)) = (*name, request.core.to_tag, tag) {
                 reply.extra.extend_from_slice(b";tag=");
                 reply.extra.extend_from_slice(tag.as_bytes());
                 if let Some(slot) = reply.slots.last_mut() {
@@ -99,7 +101,7 @@ impl Message {
         {
             reply.copy_slot(request, slot);
         }
-        for name in &FIVE {
+        for name in FIVE {
             reply.read_core(name);
         }
         reply
@@ -110,7 +112,7 @@ impl Message {
     /// # Errors
     /// CR, LF or NUL in the value; a name that is no token.
     pub fn push(&mut self, name: HeaderName, value: &str) -> Result<(), InvalidValue> {
-        let slot = self.slot(name.clone(), value)?;
+        let slot = self.slot(&name, value)?;
         self.slots.push(slot);
         self.touched(&name);
         Ok(())
@@ -121,7 +123,7 @@ impl Message {
     /// # Errors
     /// CR, LF or NUL in the value; a name that is no token.
     pub fn push_front(&mut self, name: HeaderName, value: &str) -> Result<(), InvalidValue> {
-        let slot = self.slot(name.clone(), value)?;
+        let slot = self.slot(&name, value)?;
         self.slots.insert(0, slot);
         self.touched(&name);
         Ok(())
@@ -132,9 +134,10 @@ impl Message {
     /// # Errors
     /// CR, LF or NUL in the value; a name that is no token.
     pub fn set(&mut self, name: HeaderName, value: &str) -> Result<(), InvalidValue> {
-        let mut fresh = Some(self.slot(name.clone(), value)?);
+        let mut fresh = Some(self.slot(&name, value)?);
+        let (wanted, others) = (Wanted::new(&name), &self.others);
         self.slots.retain_mut(|slot| {
-            if slot.name != name {
+            if !wanted.is(slot, others) {
                 return true;
             }
             let Some(fresh) = fresh.take() else {
@@ -151,7 +154,8 @@ impl Message {
     /// Removes every line of this name; true if there was one.
     pub fn remove(&mut self, name: &HeaderName) -> bool {
         let before = self.slots.len();
-        self.slots.retain(|slot| slot.name != *name);
+        let (wanted, others) = (Wanted::new(name), &self.others);
+        self.slots.retain(|slot| !wanted.is(slot, others));
         let removed = self.slots.len() < before;
         if removed {
             self.touched(name);
@@ -165,6 +169,7 @@ impl Message {
         if !text::is_token(line.written.as_bytes()) {
             return;
         }
+        let name = self.note(line.name);
         let written = self.append(line.written.as_bytes());
         let value = self.append(line.raw);
         let from = value.at as usize - self.base.len();
@@ -174,7 +179,7 @@ impl Message {
             }
         }
         self.slots.push(Slot {
-            name: line.name.clone(),
+            name,
             written,
             value,
             verbatim: false,
@@ -212,7 +217,7 @@ impl Message {
             return;
         };
         let value = self.append(stamped.as_bytes());
-        let via = |slot: &&mut Slot| slot.name == HeaderName::Via;
+        let via = |slot: &&mut Slot| slot.name == NameId::VIA;
         if let Some(slot) = self.slots.iter_mut().find(via) {
             slot.value = value;
             slot.verbatim = false;
@@ -222,7 +227,7 @@ impl Message {
 
     /// The first Via line with the topmost value stamped; nothing where nothing changes.
     fn stamped_via(&self, source: SocketAddr) -> Option<String> {
-        let line = self.text(self.first(&HeaderName::Via)?)?;
+        let line = self.text(self.first(NameId::VIA)?)?;
         let value = text::list(line).next()?;
         let parts = ViaParts::scan(value).ok()?;
         let ip = source.ip().to_canonical();
@@ -261,27 +266,41 @@ impl Message {
         self.append(text::one_line(line).as_bytes())
     }
 
-    fn slot(&mut self, name: HeaderName, value: &str) -> Result<Slot, InvalidValue> {
-        let token = match &name {
+    fn slot(&mut self, name: &HeaderName, value: &str) -> Result<Slot, InvalidValue> {
+        let token = match name {
             HeaderName::Other(name) => text::is_token(name.as_bytes()),
             _ => true,
         };
         if !token || !text::is_line(value.as_bytes()) {
             return Err(InvalidValue);
         }
+        let written = match name {
+            // A known name that the caller spells in its own way.
+            HeaderName::Other(text) if name.id().is_some() => self.append(text.as_bytes()),
+            _ => Span::default(),
+        };
         Ok(Slot {
-            name,
-            written: Span::default(),
+            name: self.note(name),
+            written,
             value: self.append(text::trim(value).as_bytes()),
             verbatim: false,
         })
     }
 
+    /// The number of a name in this message.
+    fn note(&mut self, name: &HeaderName) -> NameId {
+        name.id().unwrap_or_else(|| {
+            self.others.push(name.clone());
+            NameId::other(self.others.len() - 1)
+        })
+    }
+
     fn copy_slot(&mut self, other: &Self, slot: &Slot) {
+        let name = self.note(other.name(slot));
         let written = self.append(other.bytes(slot.written));
         let value = self.append(other.bytes(slot.value));
         self.slots.push(Slot {
-            name: slot.name.clone(),
+            name,
             written,
             value,
             verbatim: false,

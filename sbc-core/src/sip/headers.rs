@@ -17,6 +17,13 @@ macro_rules! names {
 
         const KNOWN: &[(&str, HeaderName)] = &[$(($text, HeaderName::$variant),)*];
 
+        /// The places of the names in [`KNOWN`].
+        #[derive(Clone, Copy)]
+        #[repr(u8)]
+        enum Place {
+            $($variant,)*
+        }
+
         impl HeaderName {
             /// The name in its long form, spelled as in its RFC.
             #[must_use]
@@ -26,8 +33,89 @@ macro_rules! names {
                     Self::Other(name) => name,
                 }
             }
+
+            /// The number of a known name, however it is spelled; nothing for another.
+            #[inline]
+            pub(super) fn id(&self) -> Option<NameId> {
+                Some(NameId(match self {
+                    $(Self::$variant => Place::$variant as u32,)*
+                    Self::Other(name) => return NameId::known(name.as_bytes()),
+                }))
+            }
         }
     };
+}
+
+/// A name in the index of a message: the place of a known one in [`KNOWN`]; behind those, places
+/// of names that the message keeps itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct NameId(u32);
+
+#[expect(clippy::cast_possible_truncation, reason = "fewer than 255 names")]
+const FIRST_OTHER: u32 = KNOWN.len() as u32;
+
+impl NameId {
+    pub(super) const VIA: Self = Self(Place::Via as u32);
+    pub(super) const FROM: Self = Self(Place::From as u32);
+    pub(super) const TO: Self = Self(Place::To as u32);
+    pub(super) const CALL_ID: Self = Self(Place::CallId as u32);
+    pub(super) const CSEQ: Self = Self(Place::CSeq as u32);
+    pub(super) const CONTACT: Self = Self(Place::Contact as u32);
+    pub(super) const CONTENT_LENGTH: Self = Self(Place::ContentLength as u32);
+
+    /// The known name of these letters, long or compact, in any case.
+    pub(super) fn known(name: &[u8]) -> Option<Self> {
+        let mut letters = [0; LONGEST];
+        letters.get_mut(..name.len())?.copy_from_slice(name);
+        // Below a blank, a byte could be taken for a letter in the other case.
+        let printable = name.iter().all(|b| *b > b' ');
+        printable.then(|| Self::starting(&letters, name.len()))?
+    }
+
+    /// The same for the first `len` of printable bytes.
+    #[inline]
+    pub(super) fn starting(bytes: &[u8; LONGEST], len: usize) -> Option<Self> {
+        if len == 1 {
+            return HeaderName::compact(bytes[0])?.id();
+        }
+        let letters = letters(bytes, len);
+        let place = TABLE[slot_of(letters, MIX)];
+        let key = KEYS.get(usize::from(place))?;
+        (*key == letters).then(|| Self(place.into()))
+    }
+
+    /// The name at this place among those that the message keeps itself.
+    pub(super) fn other(place: usize) -> Self {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        Self(FIRST_OTHER.saturating_add(place))
+    }
+
+    /// The known name, or the place among those that the message keeps itself.
+    pub(super) fn resolve(self) -> Result<&'static HeaderName, usize> {
+        match KNOWN.get(self.0 as usize) {
+            Some((_, name)) => Ok(name),
+            None => Err((self.0 - FIRST_OTHER) as usize),
+        }
+    }
+
+    /// See [`HeaderName::single`].
+    pub(super) fn single(self) -> Option<usize> {
+        const PLACES: [u8; KNOWN.len()] = {
+            let mut places = [NONE; KNOWN.len()];
+            let mut at = 0;
+            while at < KNOWN.len() {
+                if let Some(place) = KNOWN[at].1.single() {
+                    #[expect(clippy::cast_possible_truncation, reason = "fewer than 20")]
+                    let place = place as u8;
+                    places[at] = place;
+                }
+                at += 1;
+            }
+            places
+        };
+        let place = PLACES.get(self.0 as usize).copied();
+        place.filter(|place| *place != NONE).map(usize::from)
+    }
 }
 
 names! {
@@ -108,29 +196,96 @@ names! {
     PChargingVector => "P-Charging-Vector",
 }
 
-/// Where a name of this length and these outer letters is found in [`KNOWN`]: an open-addressed
-/// table, made at compile time, so that a lookup compares one or two names.
-const SLOTS: usize = 256;
-const NONE: u8 = u8::MAX;
+/// No known name is longer.
+pub(super) const LONGEST: usize = 24;
 
-const fn slot_of(name: &[u8]) -> usize {
-    let first = name[0].to_ascii_lowercase() as usize;
-    let last = name[name.len() - 1].to_ascii_lowercase() as usize;
-    let middle = name[name.len() / 2].to_ascii_lowercase() as usize;
-    (name.len() * 37 + first * 7 + last * 3 + middle * 19) % SLOTS
+/// The letters of a name without case, in numbers that are compared at once.
+type Letters = [u64; LONGEST / 8];
+
+/// The first `len` of `bytes`, which are printable, without case.
+#[inline]
+const fn letters(bytes: &[u8; LONGEST], len: usize) -> Letters {
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut letters = [0; LONGEST / 8];
+    let mut at = 0;
+    while at < letters.len() {
+        let word = u64::from_le_bytes(words[at]) | u64::from_le_bytes([0x20; 8]);
+        letters[at] = word & MASKS[if len < LONGEST { len } else { LONGEST }][at];
+        at += 1;
+    }
+    letters
 }
 
-const TABLE: [u8; SLOTS] = {
+/// The bits of the first so many bytes.
+static MASKS: [Letters; LONGEST + 1] = {
+    let mut masks = [[0; LONGEST / 8]; LONGEST + 1];
+    let mut len = 1;
+    while len <= LONGEST {
+        masks[len] = masks[len - 1];
+        masks[len][(len - 1) / 8] |= 0xff << ((len - 1) % 8 * 8);
+        len += 1;
+    }
+    masks
+};
+
+/// Where a name is found in [`KNOWN`]: a table made at compile time, in which no two known names
+/// share a place.
+const SLOTS: usize = 512;
+const NONE: u8 = u8::MAX;
+
+#[inline]
+const fn slot_of(letters: Letters, mix: u64) -> usize {
+    let [a, b, c] = letters;
+    let mixed = (a ^ b.rotate_left(21) ^ c.rotate_left(42)).wrapping_mul(mix);
+    #[expect(clippy::cast_possible_truncation, reason = "9 bits")]
+    let slot = (mixed >> (u64::BITS - SLOTS.ilog2())) as usize;
+    slot
+}
+
+/// The first of some hundred odd numbers that keeps all known names apart.
+const MIX: u64 = {
+    let mut mix = 0x9e37_79b9_7f4a_7c15_u64;
+    'next: loop {
+        mix = mix.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
+        let mut taken = [false; SLOTS];
+        let mut at = 0;
+        while at < KEYS.len() {
+            let slot = slot_of(KEYS[at], mix);
+            if taken[slot] {
+                continue 'next;
+            }
+            taken[slot] = true;
+            at += 1;
+        }
+        break mix;
+    }
+};
+
+/// The letters of each known name.
+const KEYS: [Letters; KNOWN.len()] = {
+    let mut keys = [[0; LONGEST / 8]; KNOWN.len()];
+    let mut at = 0;
+    while at < KNOWN.len() {
+        let name = KNOWN[at].0.as_bytes();
+        let mut bytes = [0; LONGEST];
+        let mut i = 0;
+        while i < name.len() {
+            bytes[i] = name[i];
+            i += 1;
+        }
+        keys[at] = letters(&bytes, name.len());
+        at += 1;
+    }
+    keys
+};
+
+static TABLE: [u8; SLOTS] = {
     let mut table = [NONE; SLOTS];
     let mut at = 0;
     while at < KNOWN.len() {
-        let mut slot = slot_of(KNOWN[at].0.as_bytes());
-        while table[slot] != NONE {
-            slot = (slot + 1) % SLOTS;
-        }
         #[expect(clippy::cast_possible_truncation, reason = "fewer than 255 names")]
         let index = at as u8;
-        table[slot] = index;
+        table[slot_of(KEYS[at], MIX)] = index;
         at += 1;
     }
     table
@@ -141,30 +296,10 @@ impl HeaderName {
     /// is a token.
     #[must_use]
     pub fn parse(name: &str) -> Self {
-        Self::known(name.as_bytes()).unwrap_or_else(|| Self::Other(name.into()))
-    }
-
-    /// The same for the bytes of a token.
-    pub(super) fn parse_token(name: &[u8]) -> Self {
-        Self::known(name).unwrap_or_else(|| Self::Other(String::from_utf8_lossy(name).into()))
-    }
-
-    fn known(name: &[u8]) -> Option<Self> {
-        match name {
-            [] => return None,
-            [letter] => return Self::compact(*letter),
-            _ => {}
+        match NameId::known(name.as_bytes()).map(NameId::resolve) {
+            Some(Ok(known)) => known.clone(),
+            _ => Self::Other(name.into()),
         }
-        let mut slot = slot_of(name);
-        while TABLE[slot] != NONE {
-            let (text, known) = &KNOWN[usize::from(TABLE[slot])];
-            // The spelling of the RFC is what nearly everyone writes.
-            if text.as_bytes() == name || text.as_bytes().eq_ignore_ascii_case(name) {
-                return Some(known.clone());
-            }
-            slot = (slot + 1) % SLOTS;
-        }
-        None
     }
 
     const fn compact(letter: u8) -> Option<Self> {

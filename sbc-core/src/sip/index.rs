@@ -1,10 +1,12 @@
 //! The index of a message: where each header stands, and what was found in the headers that every
 //! layer reads. Filled once when the message is made, kept true by edits.
 
+use super::headers::NameId;
 use super::message::Message;
 use super::name_addr::NameAddrParts;
 use super::via::ViaParts;
 use super::{Defect, HeaderName, Method, StatusCode, text};
+use smallvec::SmallVec;
 
 /// A piece of text. Offsets below the length of the base buffer lie there, others in the overlay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,9 +37,9 @@ impl Span {
 }
 
 /// One header line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    pub(super) name: HeaderName,
+    pub(super) name: NameId,
     /// The name as it came; empty where it prints in its long form.
     pub(super) written: Span,
     pub(super) value: Span,
@@ -63,15 +65,55 @@ pub(super) struct Core {
 }
 
 /// The five, in the order in which defects name them.
-pub(super) const FIVE: [HeaderName; 5] = [
-    HeaderName::Via,
-    HeaderName::From,
-    HeaderName::To,
-    HeaderName::CallId,
-    HeaderName::CSeq,
+pub(super) const FIVE: [NameId; 5] = [
+    NameId::VIA,
+    NameId::FROM,
+    NameId::TO,
+    NameId::CALL_ID,
+    NameId::CSEQ,
 ];
 
+/// Names that are in no RFC, as the slots of a message number them. One of them costs nothing but
+/// its letters.
+pub(super) type Others = SmallVec<[HeaderName; 1]>;
+
+/// What lines are looked for: those of a known name, or of another.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'n> {
+    Known(NameId),
+    Other(&'n str),
+}
+
+impl<'n> Wanted<'n> {
+    #[inline]
+    pub(super) fn new(name: &'n HeaderName) -> Self {
+        name.id()
+            .map_or_else(|| Self::Other(name.as_str()), Self::Known)
+    }
+
+    /// Whether `slot` of a message with these names is one of the lines.
+    #[inline]
+    pub(super) fn is(self, slot: &Slot, others: &Others) -> bool {
+        match self {
+            Self::Known(id) => slot.name == id,
+            Self::Other(text) => is_other(slot, others, text),
+        }
+    }
+}
+
+fn is_other(slot: &Slot, others: &Others, text: &str) -> bool {
+    let place = slot.name.resolve().err();
+    place.is_some_and(|place| others[place].as_str().eq_ignore_ascii_case(text))
+}
+
 impl Message {
+    /// The name of a line.
+    pub(super) fn name(&self, slot: &Slot) -> &HeaderName {
+        slot.name
+            .resolve()
+            .unwrap_or_else(|place| &self.others[place])
+    }
+
     pub(super) fn bytes(&self, span: Span) -> &[u8] {
         let (at, len) = (span.at as usize, span.len as usize);
         match at.checked_sub(self.base.len()) {
@@ -88,12 +130,20 @@ impl Message {
         &'a self,
         name: &'n HeaderName,
     ) -> impl Iterator<Item = &'a Slot> + use<'a, 'n> {
-        self.slots.iter().filter(move |slot| slot.name == *name)
+        let wanted = Wanted::new(name);
+        self.slots
+            .iter()
+            .filter(move |slot| wanted.is(slot, &self.others))
     }
 
-    pub(super) fn first(&self, name: &HeaderName) -> Option<Span> {
-        let slot = self.slots.iter().find(|slot| slot.name == *name);
-        slot.map(|slot| slot.value)
+    /// The lines of a known name.
+    pub(super) fn lines_of(&self, name: NameId) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(move |slot| slot.name == name)
+    }
+
+    pub(super) fn first(&self, name: NameId) -> Option<Span> {
+        let slot = self.slots.iter().find(|slot| slot.name == name)?;
+        Some(slot.value)
     }
 
     pub(super) fn accuse(&mut self, defect: Defect) {
@@ -112,49 +162,53 @@ impl Message {
             Defect::CSeqMethod => *name != HeaderName::CSeq,
             _ => true,
         });
-        let first = self.first(name).map(|value| self.bytes(value));
-        let differs = |slot: &Slot| Some(self.bytes(slot.value)) != first;
-        if name.single().is_some() && self.slots_of(name).any(differs) {
+        let mut first = None;
+        let (mut twice, mut utf8) = (false, true);
+        for slot in self.slots_of(name) {
+            let value = self.bytes(slot.value);
+            twice |= *first.get_or_insert(value) != value;
+            utf8 &= std::str::from_utf8(value).is_ok();
+        }
+        if twice && name.single().is_some() {
             self.accuse(Defect::Twice(name.clone()));
         }
-        if self
-            .slots_of(name)
-            .any(|slot| self.text(slot.value).is_none())
-        {
+        if !utf8 {
             self.accuse(Defect::NotUtf8(name.clone()));
         }
-        self.read_core(name);
+        if let Some(name) = name.id() {
+            self.read_core(name);
+        }
     }
 
     /// Reads one of the five, or the Contacts of a request; nothing for others.
-    pub(super) fn read_core(&mut self, name: &HeaderName) {
+    pub(super) fn read_core(&mut self, name: NameId) {
         let sound = match name {
-            HeaderName::Via => self.read_via(),
-            HeaderName::From => {
+            NameId::VIA => self.read_via(),
+            NameId::FROM => {
                 let tag = self.read_party(name);
                 self.core.from_tag = tag.flatten();
                 tag.is_some()
             }
-            HeaderName::To => {
+            NameId::TO => {
                 let tag = self.read_party(name);
                 self.core.to_tag = tag.flatten();
                 tag.is_some()
             }
-            HeaderName::CallId => {
+            NameId::CALL_ID => {
                 self.core.call_id = self.first(name).filter(|id| {
                     let id = self.bytes(*id);
                     !id.is_empty() && id.iter().all(|b| *b > b' ' && *b != 0x7f)
                 });
                 self.core.call_id.is_some()
             }
-            HeaderName::CSeq => self.read_cseq(),
-            HeaderName::Contact => !self.is_request() || self.contacts_are_sound(),
+            NameId::CSEQ => self.read_cseq(),
+            NameId::CONTACT => !self.is_request() || self.contacts_are_sound(),
             _ => true,
         };
-        if !sound {
+        if !sound && let Ok(header) = name.resolve() {
             self.accuse(match self.first(name) {
-                Some(_) => Defect::Malformed(name.clone()),
-                None => Defect::Missing(name.clone()),
+                Some(_) => Defect::Malformed(header.clone()),
+                None => Defect::Missing(header.clone()),
             });
         }
     }
@@ -163,7 +217,7 @@ impl Message {
         let mut branch = None;
         let mut sound = true;
         let mut count = 0_usize;
-        for slot in self.slots_of(&HeaderName::Via) {
+        for slot in self.lines_of(NameId::VIA) {
             let Some(line) = self.text(slot.value) else {
                 sound = false;
                 count += 1;
@@ -172,9 +226,7 @@ impl Message {
             for value in text::list(line) {
                 match ViaParts::scan(value) {
                     Ok(via) if count == 0 => {
-                        branch = text::param(via.params, "branch")
-                            .filter(|branch| !branch.is_empty())
-                            .map(|branch| slot.value.within(line, branch));
+                        branch = via.branch.map(|branch| slot.value.within(line, branch));
                     }
                     Ok(_) => {}
                     Err(_) => sound = false,
@@ -188,18 +240,15 @@ impl Message {
     }
 
     /// The tag of a From or To that is sound; nothing where it is missing or broken.
-    fn read_party(&self, name: &HeaderName) -> Option<Option<Span>> {
+    fn read_party(&self, name: NameId) -> Option<Option<Span>> {
         let span = self.first(name)?;
         let value = self.text(span)?;
         let parts = NameAddrParts::scan(value).ok()?;
-        let tag = text::param(parts.params, "tag").filter(|tag| !tag.is_empty());
-        Some(tag.map(|tag| span.within(value, tag)))
+        Some(parts.tag.map(|tag| span.within(value, tag)))
     }
 
     fn read_cseq(&mut self) -> bool {
-        let value = self
-            .first(&HeaderName::CSeq)
-            .and_then(|span| self.text(span));
+        let value = self.first(NameId::CSEQ).and_then(|span| self.text(span));
         self.core.cseq = value.and_then(|value| {
             let (number, method) = text::split_blank(value)?;
             // §8.1.1.5: below 2^31.
@@ -219,7 +268,7 @@ impl Message {
     }
 
     fn contacts_are_sound(&self) -> bool {
-        self.slots_of(&HeaderName::Contact).all(|slot| {
+        self.lines_of(NameId::CONTACT).all(|slot| {
             self.text(slot.value).is_some_and(|line| {
                 line == "*" || text::list(line).all(|value| NameAddrParts::scan(value).is_ok())
             })

@@ -1,6 +1,7 @@
 //! The wire message.
 
-use super::index::{Core, Slot, Start};
+use super::headers::NameId;
+use super::index::{Core, Others, Slot, Start};
 use super::{
     Defect, Disposition, HeaderName, Method, MultipartError, NameAddr, Part, StatusCode, UriError,
     Via, text,
@@ -68,6 +69,7 @@ pub struct Message {
     pub(super) extra: Vec<u8>,
     pub(super) start: Start,
     pub(super) slots: Vec<Slot>,
+    pub(super) others: Others,
     pub(super) body: Body,
     pub(super) core: Core,
     /// How many Via values there are.
@@ -154,7 +156,7 @@ impl Message {
     /// The topmost Via.
     #[must_use]
     pub fn via(&self) -> Option<Via<'_>> {
-        let line = self.text(self.first(&HeaderName::Via)?)?;
+        let line = self.text(self.first(NameId::VIA)?)?;
         Via::parse(text::list(line).next()?).ok()
     }
 
@@ -239,7 +241,7 @@ impl Message {
     /// Every header line, in order.
     pub fn headers(&self) -> impl Iterator<Item = HeaderRef<'_>> {
         self.slots.iter().map(|slot| HeaderRef {
-            name: &slot.name,
+            name: self.name(slot),
             // A name is a token, so it is text.
             written: std::str::from_utf8(self.written(slot)).unwrap_or_default(),
             raw: self.bytes(slot.value),

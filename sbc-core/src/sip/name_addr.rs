@@ -107,7 +107,9 @@ pub(super) struct NameAddrParts<'a> {
     /// As written, with its quotes.
     display: &'a str,
     uri: &'a str,
-    pub(super) params: &'a str,
+    params: &'a str,
+    /// Nothing where it is missing or empty.
+    pub(super) tag: Option<&'a str>,
 }
 
 impl<'a> NameAddrParts<'a> {
@@ -134,29 +136,23 @@ impl<'a> NameAddrParts<'a> {
         let (uri, tail) = text::split(rest, b'>').ok_or(UriError("no closing >"))?;
         UriParts::scan(uri)?;
         let tail = text::trim(tail);
-        let params = match tail.strip_prefix(';') {
-            Some(params) => text::trim(params),
-            None if tail.is_empty() => "",
+        let (params, tag) = match tail.strip_prefix(';') {
+            Some(params) => Self::scan_params(params)?,
+            None if tail.is_empty() => ("", None),
             None => return Err(UriError("text behind the closing >")),
         };
-        if !tail.is_empty() {
-            text::check_params(params).map_err(UriError)?;
-        }
         Ok(Self {
             display,
             uri,
             params,
+            tag,
         })
     }
 
     fn scan_addr_spec(value: &'a str) -> Result<Self, UriError> {
-        let (uri, params) = match text::split(value, b';') {
-            Some((uri, params)) => {
-                let params = text::trim(params);
-                text::check_params(params).map_err(UriError)?;
-                (text::trim(uri), params)
-            }
-            None => (value, ""),
+        let (uri, (params, tag)) = match text::split(value, b';') {
+            Some((uri, params)) => (text::trim(uri), Self::scan_params(params)?),
+            None => (value, ("", None)),
         };
         if uri.contains(['?', ',']) {
             // §20: such a URI must stand in angle brackets.
@@ -167,7 +163,15 @@ impl<'a> NameAddrParts<'a> {
             display: "",
             uri,
             params,
+            tag,
         })
+    }
+
+    /// The parameters, trimmed, and the tag among them.
+    fn scan_params(params: &'a str) -> Result<(&'a str, Option<&'a str>), UriError> {
+        let params = text::trim(params);
+        let tag = text::check_params(params, "tag").map_err(UriError)?;
+        Ok((params, tag))
     }
 }
 

@@ -1,7 +1,8 @@
 //! From bytes to a message (RFC 3261 §7). One pass over the lines; nothing is copied but what was
 //! folded. Streams are cut in [`super::Framer`] and read by the same code.
 
-use super::index::{Core, FIVE, Slot, Span, Start};
+use super::headers::NameId;
+use super::index::{Core, FIVE, Others, Slot, Span, Start};
 use super::lines::{self, Line};
 use super::message::Body;
 use super::uri::{Kind, UriParts};
@@ -94,6 +95,7 @@ pub(super) fn parse_head(base: Bytes) -> Result<Head, ParseError> {
     let Reader {
         extra,
         slots,
+        others,
         defects,
         length,
         bare_lf,
@@ -105,6 +107,7 @@ pub(super) fn parse_head(base: Bytes) -> Result<Head, ParseError> {
         extra,
         start,
         slots,
+        others,
         body: Body::InBase { len: 0 },
         core: Core::default(),
         vias: 0,
@@ -112,11 +115,11 @@ pub(super) fn parse_head(base: Bytes) -> Result<Head, ParseError> {
         edited: false,
         base,
     };
-    for name in &FIVE {
+    for name in FIVE {
         message.read_core(name);
     }
     if contact {
-        message.read_core(&HeaderName::Contact);
+        message.read_core(NameId::CONTACT);
     }
     if message.vias > limits::VIAS {
         return Err(ParseError::Limit("Via values"));
@@ -141,27 +144,26 @@ struct Reader<'a> {
     base: &'a [u8],
     extra: Vec<u8>,
     slots: Vec<Slot>,
+    others: Others,
     defects: Vec<Defect>,
     length: Length,
     bare_lf: bool,
     contact: bool,
-    /// All of it is ASCII, so that no value need be checked for UTF-8.
-    ascii: bool,
     /// For each header that may stand once: one more than the slot of its first line.
     seen: [u8; HeaderName::SINGLES],
 }
 
 impl<'a> Reader<'a> {
-    const fn new(base: &'a [u8]) -> Self {
+    fn new(base: &'a [u8]) -> Self {
         Self {
             base,
             extra: Vec::new(),
             slots: Vec::new(),
+            others: Others::new(),
             defects: Vec::new(),
             length: Length::None,
             bare_lf: false,
             contact: false,
-            ascii: base.is_ascii(),
             seen: [0; HeaderName::SINGLES],
         }
     }
@@ -192,10 +194,8 @@ impl<'a> Reader<'a> {
         }
         // RFC 4475 §3.1.2.9 and .10: blanks around the parts are repaired, those inside the URI
         // are not.
-        let (method, rest) = trimmed
-            .split_once([' ', '\t'])
-            .ok_or(ParseError::StartLine)?;
-        let (uri, version) = rest.rsplit_once([' ', '\t']).ok_or(ParseError::StartLine)?;
+        let (method, rest) = text::split_blank(trimmed).ok_or(ParseError::StartLine)?;
+        let (uri, version) = text::rsplit_blank(rest).ok_or(ParseError::StartLine)?;
         let version = text::strip_word(version, "SIP/").ok_or(ParseError::StartLine)?;
         self.version(version)?;
         if !text::is_token(method.as_bytes()) {
@@ -215,10 +215,10 @@ impl<'a> Reader<'a> {
     }
 
     fn status_line(&mut self, rest: &str) -> Result<Start, ParseError> {
-        let (version, rest) = rest.split_once([' ', '\t']).ok_or(ParseError::StartLine)?;
+        let (version, rest) = text::split_blank(rest).ok_or(ParseError::StartLine)?;
         self.version(version)?;
         let rest = text::trim(rest);
-        let (code, reason) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        let (code, reason) = text::split_blank(rest).unwrap_or((rest, ""));
         let status = (code.len() == 3)
             .then(|| text::number(code))
             .flatten()
@@ -232,14 +232,15 @@ impl<'a> Reader<'a> {
     }
 
     fn version(&mut self, version: &str) -> Result<(), ParseError> {
+        if version == "2.0" {
+            return Ok(());
+        }
         let (major, minor) = version.split_once('.').ok_or(ParseError::StartLine)?;
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(major) || !digits(minor) {
             return Err(ParseError::StartLine);
         }
-        if version != "2.0" {
-            self.accuse(Defect::Version);
-        }
+        self.accuse(Defect::Version);
         Ok(())
     }
 
@@ -260,31 +261,71 @@ impl<'a> Reader<'a> {
         self.slots.reserve(USUAL_HEADERS);
         let mut count = 0;
         loop {
-            let line = lines::logical(self.base, at, limits::HEADER_LINE_BYTES)
-                .ok_or(ParseError::Truncated)?;
-            self.bare_lf |= line.bare_lf;
-            if line.end == at {
-                return Ok(line.next);
-            }
+            let mut unusual = None;
+            let slot = if let Some((slot, next)) = self.usual(at) {
+                at = next;
+                Some(slot)
+            } else {
+                let line = lines::logical(self.base, at, limits::HEADER_LINE_BYTES)
+                    .ok_or(ParseError::Truncated)?;
+                self.bare_lf |= line.bare_lf;
+                if line.end == at {
+                    return Ok(line.next);
+                }
+                if line.end - at > limits::HEADER_LINE_BYTES && count < limits::HEADERS {
+                    return Err(ParseError::Limit("bytes of a header line"));
+                }
+                unusual = Some(line);
+                let slot = self.unusual(at, line);
+                at = line.next;
+                slot
+            };
             count += 1;
             if count > limits::HEADERS {
                 return Err(ParseError::Limit("header lines"));
             }
-            if line.end - at > limits::HEADER_LINE_BYTES {
-                return Err(ParseError::Limit("bytes of a header line"));
+            if let Some(slot) = slot {
+                self.slots.push(slot);
+                self.judge(&slot, unusual);
             }
-            self.header(at, line);
-            at = line.next;
         }
     }
 
-    fn header(&mut self, at: usize, line: Line) {
+    /// A line as nearly everyone writes it (a name, a colon, a blank, and a value that neither
+    /// starts nor ends with a blank), and where the next one starts. Nothing for other lines.
+    #[inline]
+    fn usual(&mut self, at: usize) -> Option<(Slot, usize)> {
+        let base: &'a [u8] = self.base;
+        let end = lines::plain_header(base, at)?;
+        let first = base[at..].first_chunk()?;
+        let len = lines::colon(first)?;
+        let [b' ', value @ ..] = base.get(at + len + 1..end)? else {
+            return None;
+        };
+        if end - at > limits::HEADER_LINE_BYTES || *value.first()? <= b' ' || *value.last()? <= b' '
+        {
+            return None;
+        }
+        let name = match NameId::starting(first, len) {
+            Some(name) => name,
+            None => self.other(first.get(..len)?)?,
+        };
+        let slot = Slot {
+            name,
+            written: Span::new(at, len),
+            value: Span::new(at + len + 2, value.len()),
+            verbatim: true,
+        };
+        Some((slot, end + 2))
+    }
+
+    /// Any line. Nothing where it has no name.
+    fn unusual(&mut self, at: usize, line: Line) -> Option<Slot> {
         let base: &'a [u8] = self.base;
         let Some((name, value)) = lines::split(&base[at..line.end]) else {
             self.accuse(Defect::HeaderLine);
-            return;
+            return None;
         };
-        let written = Span::new(at, name.len());
         let value_at = value.as_ptr() as usize - base.as_ptr() as usize;
         let verbatim = !line.folded
             && !line.control
@@ -295,7 +336,6 @@ impl<'a> Reader<'a> {
         if line.control {
             self.accuse(Defect::ControlCharacter);
         }
-        let name = HeaderName::parse_token(name);
         let value = if line.folded || line.control {
             let from = self.extra.len();
             lines::unfold(value, &mut self.extra);
@@ -306,13 +346,22 @@ impl<'a> Reader<'a> {
         } else {
             Span::new(value_at, value.len())
         };
-        self.slots.push(Slot {
-            name,
-            written,
+        Some(Slot {
+            name: NameId::known(name).or_else(|| self.other(name))?,
+            written: Span::new(at, name.len()),
             value,
             verbatim,
-        });
-        self.judge(line.control);
+        })
+    }
+
+    /// Keeps a name that is in no RFC; nothing where it is no token.
+    fn other(&mut self, name: &[u8]) -> Option<NameId> {
+        let text = std::str::from_utf8(name).ok()?;
+        if !text::is_token(name) {
+            return None;
+        }
+        self.others.push(HeaderName::Other(text.into()));
+        Some(NameId::other(self.others.len() - 1))
     }
 
     fn value(&self, slot: &Slot) -> &[u8] {
@@ -323,38 +372,38 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Looks at the line that was just noted; `control`: what it holds was made blanks in part.
-    fn judge(&mut self, control: bool) {
-        let index = self.slots.len() - 1;
-        let slot = &self.slots[index];
-        let value = self.value(slot);
-        if !self.ascii && std::str::from_utf8(value).is_err() {
-            let name = slot.name.clone();
-            self.accuse(Defect::NotUtf8(name));
+    /// Looks at the line that was just noted; `unusual`: it was not as nearly everyone writes it.
+    fn judge(&mut self, slot: &Slot, unusual: Option<Line>) {
+        if unusual.is_some() && std::str::from_utf8(self.value(slot)).is_err() {
+            self.accuse(Defect::NotUtf8(self.name_of(slot)));
             return;
         }
-        match slot.name {
-            HeaderName::Contact => self.contact = true,
-            HeaderName::ContentLength => {
-                // Others would read another number: no guess where a message ends.
-                let text = std::str::from_utf8(value).ok().filter(|_| !control);
-                self.content_length(text.and_then(text::number));
-            }
-            _ => {}
+        if slot.name == NameId::CONTACT {
+            self.contact = true;
+        } else if slot.name == NameId::CONTENT_LENGTH {
+            // Where a control character was made a blank, others would read another number: no guess
+            // where a message ends.
+            let control = unusual.is_some_and(|line| line.control);
+            let text = std::str::from_utf8(self.value(slot)).ok();
+            self.content_length(text.filter(|_| !control).and_then(text::number));
         }
-        let Some(single) = self.slots[index].name.single() else {
+        let Some(single) = slot.name.single() else {
             return;
         };
         match self.seen[single] {
-            0 => self.seen[single] = u8::try_from(index + 1).unwrap_or(u8::MAX),
+            0 => self.seen[single] = u8::try_from(self.slots.len()).unwrap_or(u8::MAX),
             first => {
                 let first = &self.slots[usize::from(first) - 1];
-                if self.value(first) != self.value(&self.slots[index]) {
-                    let name = first.name.clone();
-                    self.accuse(Defect::Twice(name));
+                if self.value(first) != self.value(slot) {
+                    self.accuse(Defect::Twice(self.name_of(slot)));
                 }
             }
         }
+    }
+
+    fn name_of(&self, slot: &Slot) -> HeaderName {
+        let name = slot.name.resolve();
+        name.unwrap_or_else(|place| &self.others[place]).clone()
     }
 
     fn content_length(&mut self, length: Option<u32>) {

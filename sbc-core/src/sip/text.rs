@@ -4,7 +4,7 @@
 use memchr::{memchr, memchr2, memchr3};
 
 /// A set of bytes: asking it costs one load, whatever is in it.
-pub(super) type ByteSet = [bool; 256];
+type ByteSet = [bool; 256];
 
 /// The set of the bytes for which the expression is true.
 macro_rules! byte_set {
@@ -20,7 +20,6 @@ macro_rules! byte_set {
         }
     }};
 }
-pub(super) use byte_set;
 
 const TOKEN: ByteSet = byte_set!(|b| b.is_ascii_alphanumeric()
     || matches!(
@@ -50,6 +49,13 @@ pub(super) const fn is_blank(byte: u8) -> bool {
 
 /// Without blanks at both ends.
 pub(super) fn trim(text: &str) -> &str {
+    // Most text has none, and needs no second look at where it begins.
+    if let [first, .., last] = text.as_bytes()
+        && *first > b' '
+        && *last > b' '
+    {
+        return text;
+    }
     let inner = trim_bytes(text.as_bytes());
     let at = inner.as_ptr() as usize - text.as_ptr() as usize;
     &text[at..at + inner.len()]
@@ -85,6 +91,12 @@ pub(super) fn split(text: &str, byte: u8) -> Option<(&str, &str)> {
 /// The text before and behind the first blank.
 pub(super) fn split_blank(text: &str) -> Option<(&str, &str)> {
     let at = text.bytes().position(is_blank)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+/// The text before and behind the last blank.
+pub(super) fn rsplit_blank(text: &str) -> Option<(&str, &str)> {
+    let at = text.bytes().rposition(is_blank)?;
     Some((&text[..at], &text[at + 1..]))
 }
 
@@ -214,37 +226,66 @@ fn unquote(value: &str) -> &str {
         .unwrap_or(value)
 }
 
-/// Checks the parameters of a header: names are tokens, values are one word or one quoted string.
-pub(super) fn check_params(all: &str) -> Result<(), &'static str> {
-    let pieces = Pieces {
-        rest: Some(all),
-        find: semicolon,
-    };
-    for piece in pieces {
-        let (name, value) = match split(piece, b'=') {
-            Some((name, value)) => (trim(name), trim(value)),
-            None => (piece, ""),
-        };
+/// Checks the parameters of a header (names are tokens, values one word or one quoted string) and
+/// looks for one of them on the way: as [`param`] gives it, nothing where it is not there or empty.
+pub(super) fn check_params<'a>(
+    all: &'a str,
+    wanted: &str,
+) -> Result<Option<&'a str>, &'static str> {
+    let bytes = all.as_bytes();
+    let mut found = None;
+    let mut at = 0;
+    loop {
+        at = skip_blanks(bytes, at);
+        let name = at..at + token_len(&bytes[at..]);
         if name.is_empty() {
-            return Err("an empty parameter");
+            return Err(match bytes.get(at) {
+                None | Some(b';' | b'=') => "an empty parameter",
+                _ => "a parameter name is no token",
+            });
         }
-        if !is_token(name.as_bytes()) {
-            return Err("a parameter name is no token");
+        let wanted = found.is_none()
+            && name.len() == wanted.len()
+            && bytes[name.clone()].eq_ignore_ascii_case(wanted.as_bytes());
+        at = skip_blanks(bytes, name.end);
+        let mut value = at..at;
+        if bytes.get(at) == Some(&b'=') {
+            let from = skip_blanks(bytes, at + 1);
+            value = from..value_end(bytes, from).ok_or("a quoted string without end")?;
+            at = skip_blanks(bytes, value.end);
         }
-        if !is_param_value(value) {
-            return Err("a parameter value is no word");
+        if wanted {
+            found = Some(unquote(&all[value]));
+        }
+        match bytes.get(at) {
+            None => return Ok(found.filter(|found| !found.is_empty())),
+            Some(b';') => at += 1,
+            Some(_) => return Err("a parameter is more than a token and a word"),
         }
     }
-    Ok(())
+}
+
+/// The first index from `at` on where no blank stands.
+pub(super) fn skip_blanks(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).copied().is_some_and(is_blank) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the word or the quoted string ends that starts at `at`.
+fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes.get(at) == Some(&b'"') {
+        return quoted_end(bytes, at);
+    }
+    let rest = &bytes[at..];
+    let word = rest.iter().position(|b| FOREIGN[usize::from(*b)]);
+    Some(at + word.unwrap_or(rest.len()))
 }
 
 /// Whether a header parameter's value is one word or one quoted string.
 pub(super) fn is_param_value(value: &str) -> bool {
-    let bytes = value.as_bytes();
-    if bytes.first() == Some(&b'"') {
-        return quoted_end(bytes, 0) == Some(bytes.len());
-    }
-    !bytes.iter().any(|b| FOREIGN[usize::from(*b)])
+    value_end(value.as_bytes(), 0) == Some(value.len())
 }
 
 /// The parameters with `name` set to `value`, at the place where it was or at the end;

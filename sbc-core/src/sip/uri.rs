@@ -1,6 +1,6 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
 
-use super::text::{self, ByteSet, byte_set};
+use super::text;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -186,23 +186,18 @@ pub(super) struct UriParts<'a> {
 
 impl<'a> UriParts<'a> {
     pub(super) fn scan(text: &'a str) -> Result<Self, UriError> {
-        let (scheme, rest) = text::split(text, b':').ok_or(UriError("no scheme"))?;
-        let mut letters = scheme.bytes();
-        let named = letters.next().is_some_and(|b| b.is_ascii_alphabetic())
-            && letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-        if !named {
-            return Err(UriError("a scheme is letters and digits"));
-        }
+        let (kind, at) = match text.as_bytes() {
+            [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', ..] => (Kind::Sip, 3),
+            [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', ..] => (Kind::Sips, 4),
+            [b't' | b'T', b'e' | b'E', b'l' | b'L', b':', ..] => (Kind::Tel, 3),
+            bytes => (Kind::Other, scheme_len(bytes)?),
+        };
+        let (scheme, rest) = (&text[..at], &text[at + 1..]);
         if rest.is_empty() {
             return Err(UriError("nothing behind the scheme"));
         }
-        if rest.bytes().any(|b| FOREIGN[usize::from(b)]) {
-            return Err(UriError(
-                "a blank, control character, quote or angle bracket",
-            ));
-        }
         let mut parts = Self {
-            kind: Kind::Other,
+            kind,
             scheme,
             user: None,
             host: "",
@@ -210,43 +205,61 @@ impl<'a> UriParts<'a> {
             params: "",
             headers: "",
         };
-        if scheme.eq_ignore_ascii_case("sip") {
-            parts.kind = Kind::Sip;
-            parts.scan_sip(rest)?;
-        } else if scheme.eq_ignore_ascii_case("sips") {
-            parts.kind = Kind::Sips;
-            parts.scan_sip(rest)?;
-        } else if scheme.eq_ignore_ascii_case("tel") {
-            parts.kind = Kind::Tel;
-            parts.scan_tel(rest)?;
-        } else {
-            parts.user = Some(rest);
+        let holds = match kind {
+            Kind::Sip | Kind::Sips => parts.scan_sip(rest)?,
+            Kind::Tel | Kind::Other => bits(rest),
+        };
+        if holds & FOREIGN != 0 {
+            return Err(UriError(
+                "a blank, control character, quote or angle bracket",
+            ));
+        }
+        match kind {
+            Kind::Sip | Kind::Sips => {
+                if holds & PERCENT != 0 {
+                    check_escapes(rest)?;
+                }
+            }
+            Kind::Tel => parts.scan_tel(rest)?,
+            Kind::Other => parts.user = Some(rest),
         }
         Ok(parts)
     }
 
-    fn scan_sip(&mut self, rest: &'a str) -> Result<(), UriError> {
+    /// Gives the bits of what stands around host and port.
+    fn scan_sip(&mut self, rest: &'a str) -> Result<u8, UriError> {
         // `;`, `?` and `:` may stand in the user part, `@` nowhere but behind it (§25.1).
-        let rest = match text::split(rest, b'@') {
-            Some(("", _)) => return Err(UriError("an empty user part")),
-            Some((user, rest)) => {
-                check_escapes(user)?;
-                self.user = Some(user);
-                rest
-            }
-            None => rest,
+        let (user, rest) = match text::split(rest, b'@') {
+            Some((user, rest)) => (Some(user), rest),
+            None => (None, rest),
         };
-        if memchr::memchr(b'@', rest.as_bytes()).is_some() {
+        let mut holds = 0;
+        if let Some(user) = user {
+            if user.is_empty() {
+                return Err(UriError("an empty user part"));
+            }
+            self.user = Some(user);
+            holds = bits(user);
+        }
+        let (host, port, rest) = scan_host_port(rest, false)?;
+        (self.host, self.port) = (host, port);
+        if rest.is_empty() {
+            return Ok(holds);
+        }
+        let behind = bits(rest);
+        if behind & AT != 0 {
             return Err(UriError("more than one @"));
         }
-        let (rest, headers) = text::split(rest, b'?').unwrap_or((rest, ""));
-        let (host_port, params) = text::split(rest, b';').unwrap_or((rest, ""));
-        check_escapes(headers)?;
-        check_escapes(params)?;
+        let (params, headers) = match behind & QUESTION {
+            0 => (rest, ""),
+            _ => text::split(rest, b'?').unwrap_or((rest, "")),
+        };
         self.headers = headers;
-        self.params = params;
-        (self.host, self.port) = split_port(host_port)?;
-        scan_host(self.host).map(drop)
+        if !params.is_empty() {
+            let params = params.strip_prefix(';');
+            self.params = params.ok_or(UriError("text behind the host"))?;
+        }
+        Ok(holds | behind)
     }
 
     fn scan_tel(&mut self, rest: &'a str) -> Result<(), UriError> {
@@ -263,55 +276,157 @@ impl<'a> UriParts<'a> {
     }
 }
 
-/// Splits `host[:port]`; blanks around the colon are legal in a Via (§25.1).
-pub(super) fn split_port(text: &str) -> Result<(&str, Option<u16>), UriError> {
-    let end = match text.strip_prefix('[') {
-        Some(inner) => inner.find(']').ok_or(UriError("an open bracket"))? + 2,
-        None => memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len()),
+/// Reads `host[:port]`, checked, and what stands behind it. Blanks around the colon are legal in a
+/// Via (§25.1).
+pub(super) fn scan_host_port(
+    text: &str,
+    blanks: bool,
+) -> Result<(&str, Option<u16>, &str), UriError> {
+    let bytes = text.as_bytes();
+    let skip = |at| match blanks {
+        true => text::skip_blanks(bytes, at),
+        false => at,
     };
-    let (host, rest) = text.split_at(end);
-    let rest = text::trim(rest);
-    if rest.is_empty() {
-        return Ok((text::trim(host), None));
+    let mut end = 0;
+    let mut holds = 0;
+    if let [b'[', ..] = bytes {
+        end = memchr::memchr(b']', bytes).ok_or(UriError("an open bracket"))? + 1;
+        holds = NO_HOST;
+    } else {
+        while let Some(byte) = bytes.get(end)
+            && BITS[usize::from(*byte)] & NO_HOST == 0
+        {
+            holds |= BITS[usize::from(*byte)];
+            end += 1;
+        }
     }
-    let port = rest
-        .strip_prefix(':')
-        .and_then(|port| text::number(text::trim(port)))
-        .and_then(|port| u16::try_from(port).ok())
-        .ok_or(UriError("a port is a number up to 65535"))?;
-    Ok((text::trim(host), Some(port)))
+    let host = &text[..end];
+    check_host(host, holds)?;
+    let mut at = skip(end);
+    if bytes.get(at) != Some(&b':') {
+        return Ok((host, None, &text[at..]));
+    }
+    let first = skip(at + 1);
+    let mut port = 0_u32;
+    at = first;
+    while let Some(digit @ b'0'..=b'9') = bytes.get(at)
+        && port <= u16::MAX.into()
+    {
+        port = port * 10 + u32::from(digit - b'0');
+        at += 1;
+    }
+    let port = u16::try_from(port).ok().filter(|_| at > first);
+    let port = port.ok_or(UriError("a port is a number up to 65535"))?;
+    Ok((host, Some(port), &text[skip(at)..]))
 }
 
 /// Checks a host; the address where it is a literal.
 pub(super) fn scan_host(text: &str) -> Result<Option<IpAddr>, UriError> {
-    if let Some(inner) = text.strip_prefix('[') {
-        return inner
-            .strip_suffix(']')
-            .and_then(|ip| ip.parse::<Ipv6Addr>().ok())
-            .map(|ip| Some(IpAddr::V6(ip)))
-            .ok_or(UriError("not an IPv6 address"));
-    }
+    check_host(text, bits(text))
+}
+
+/// The same where the bits of its bytes are known.
+fn check_host(text: &str, holds: u8) -> Result<Option<IpAddr>, UriError> {
     if text.is_empty() {
         return Err(UriError("no host"));
     }
-    if !text.bytes().all(|b| HOST[usize::from(b)]) {
-        return Err(UriError("a character that no host name has"));
+    if holds & NO_HOST != 0 {
+        return ipv6(text);
     }
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        // §25.1: the last label of a name starts with a letter, so this can only be an address.
-        return text
-            .parse::<Ipv4Addr>()
-            .map(|ip| Some(IpAddr::V4(ip)))
-            .map_err(|_| UriError("not an IPv4 address"));
+    if holds & NO_IPV4 != 0 {
+        return Ok(None);
     }
-    Ok(None)
+    // §25.1: the last label of a name starts with a letter, so this can only be an address.
+    ipv4(text.as_bytes())
+        .map(|ip| Some(IpAddr::V4(ip)))
+        .ok_or(UriError("not an IPv4 address"))
+}
+
+/// Four numbers up to 255 without leading zeros, of a text of digits and dots.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut place = 0;
+    let mut fresh = true;
+    for byte in text {
+        if *byte == b'.' {
+            if fresh {
+                return None;
+            }
+            place += 1;
+            fresh = true;
+            continue;
+        }
+        let octet = octets.get_mut(place)?;
+        if !fresh && *octet == 0 {
+            return None;
+        }
+        *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+        fresh = false;
+    }
+    (place == 3 && !fresh).then(|| octets.into())
+}
+
+/// An IPv6 address in brackets, which is the only host that holds what no name holds.
+fn ipv6(text: &str) -> Result<Option<IpAddr>, UriError> {
+    let inner = text
+        .strip_prefix('[')
+        .ok_or(UriError("a character that no host name has"))?;
+    inner
+        .strip_suffix(']')
+        .and_then(|ip| ip.parse::<Ipv6Addr>().ok())
+        .map(|ip| Some(IpAddr::V6(ip)))
+        .ok_or(UriError("not an IPv6 address"))
 }
 
 /// What no URI holds.
-const FOREIGN: ByteSet = byte_set!(|b| b <= b' ' || matches!(b, b'"' | b'<' | b'>' | 0x7f));
+const FOREIGN: u8 = 1;
+const AT: u8 = 2;
+const PERCENT: u8 = 8;
+const QUESTION: u8 = 4;
+/// What host names do not hold; `_` is liberal.
+const NO_HOST: u8 = 16;
+/// What IPv4 addresses do not hold.
+const NO_IPV4: u8 = 32;
 
-/// What host names hold; `_` is liberal.
-const HOST: ByteSet = byte_set!(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+/// What each byte may not be or is: the bits of a whole text tell what need not be looked for.
+const BITS: [u8; 256] = {
+    let mut bits = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        bits[byte as usize] = match byte {
+            0..=b' ' | b'"' | b'<' | b'>' | 0x7f => FOREIGN | NO_HOST | NO_IPV4,
+            b'@' => AT | NO_HOST | NO_IPV4,
+            b'?' => QUESTION | NO_HOST | NO_IPV4,
+            b'%' => PERCENT | NO_HOST | NO_IPV4,
+            b'0'..=b'9' | b'.' => 0,
+            b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => NO_IPV4,
+            _ => NO_HOST | NO_IPV4,
+        };
+        if byte == u8::MAX {
+            break bits;
+        }
+        byte += 1;
+    }
+};
+
+/// The bits of all bytes of a text.
+fn bits(text: &str) -> u8 {
+    text.bytes()
+        .fold(0, |bits, byte| bits | BITS[usize::from(byte)])
+}
+
+/// How long a scheme of letters and digits is that a colon ends.
+fn scheme_len(text: &[u8]) -> Result<usize, UriError> {
+    let len = memchr::memchr(b':', text).ok_or(UriError("no scheme"))?;
+    let (first, rest) = text[..len].split_first().unwrap_or((&b':', &[]));
+    let named = first.is_ascii_alphabetic()
+        && rest
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    named
+        .then_some(len)
+        .ok_or(UriError("a scheme is letters and digits"))
+}
 
 fn check_escapes(text: &str) -> Result<(), UriError> {
     let bytes = text.as_bytes();

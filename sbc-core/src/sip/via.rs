@@ -1,7 +1,7 @@
 //! Via (RFC 3261 §20.42, RFC 3581).
 
 use super::text;
-use super::uri::{scan_host, split_port};
+use super::uri::scan_host_port;
 use super::{Host, UriError};
 use std::fmt;
 
@@ -71,42 +71,49 @@ pub(super) struct ViaParts<'a> {
     pub(super) host: &'a str,
     port: Option<u16>,
     pub(super) params: &'a str,
+    /// Nothing where it is missing or empty.
+    pub(super) branch: Option<&'a str>,
 }
 
 impl<'a> ViaParts<'a> {
     pub(super) fn scan(value: &'a str) -> Result<Self, ViaError> {
-        let slash = |rest: &'a str| text::trim(rest).strip_prefix('/').map(text::trim);
-        // The version is a token (§25.1); a request of another version says so in its first line,
-        // and its refusal must still find the way back (RFC 4475 §3.1.2.16).
-        let rest = text::strip_word(text::trim(value), "SIP")
-            .and_then(slash)
-            .and_then(|rest| text::split(rest, b'/'))
-            .filter(|(version, _)| text::is_token(text::trim(version).as_bytes()))
-            .map(|(_, rest)| text::trim(rest))
-            .ok_or(ViaError("the protocol is not SIP"))?;
+        let rest = behind_protocol(text::trim(value)).ok_or(ViaError("the protocol is not SIP"))?;
         let (transport, rest) =
             text::split_blank(rest).ok_or(ViaError("no address behind the transport"))?;
         if !text::is_token(transport.as_bytes()) {
             return Err(ViaError("the transport is no token"));
         }
-        let (sent_by, params) = match text::split(rest, b';') {
-            Some((sent_by, params)) => {
+        let (host, port, rest) =
+            scan_host_port(text::trim(rest), true).map_err(|UriError(why)| ViaError(why))?;
+        let (params, branch) = match rest.strip_prefix(';') {
+            Some(params) => {
                 let params = text::trim(params);
-                text::check_params(params).map_err(ViaError)?;
-                (sent_by, params)
+                let branch = text::check_params(params, "branch").map_err(ViaError)?;
+                (params, branch)
             }
-            None => (rest, ""),
+            None if rest.is_empty() => ("", None),
+            None => return Err(ViaError("text behind the address")),
         };
-        let why = |UriError(why)| ViaError(why);
-        let (host, port) = split_port(text::trim(sent_by)).map_err(why)?;
-        scan_host(host).map_err(why)?;
         Ok(Self {
             transport,
             host,
             port,
             params,
+            branch,
         })
     }
+}
+
+/// What stands behind `SIP/2.0/`. The version is a token (§25.1); a request of another version
+/// says so in its first line, and its refusal must still find the way back (RFC 4475 §3.1.2.16).
+fn behind_protocol(value: &str) -> Option<&str> {
+    if let Some(rest) = value.strip_prefix("SIP/2.0/") {
+        return Some(text::trim(rest));
+    }
+    let slash = |rest| text::trim(rest).strip_prefix('/').map(text::trim);
+    let rest = text::strip_word(value, "SIP").and_then(slash)?;
+    let (version, rest) = text::split(rest, b'/')?;
+    text::is_token(text::trim(version).as_bytes()).then(|| text::trim(rest))
 }
 
 #[cfg(test)]

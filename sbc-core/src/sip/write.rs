@@ -1,8 +1,9 @@
 //! From a message to bytes, in one pass.
 
+use super::Message;
+use super::headers::NameId;
 use super::index::{Slot, Start};
 use super::message::Body;
-use super::{HeaderName, Message};
 use bytes::Bytes;
 
 const VERSION: &[u8] = b"SIP/2.0";
@@ -47,7 +48,7 @@ impl Message {
         let lines: usize = self
             .printed()
             .map(|slot| match slot.written.len {
-                0 => slot.name.as_str().len() + slot.value.len as usize + 4,
+                0 => self.name(slot).as_str().len() + slot.value.len as usize + 4,
                 written => written as usize + slot.value.len as usize + 4,
             })
             .sum();
@@ -63,7 +64,7 @@ impl Message {
 
     pub(super) fn written<'a>(&'a self, slot: &'a Slot) -> &'a [u8] {
         match slot.written.len {
-            0 => slot.name.as_str().as_bytes(),
+            0 => self.name(slot).as_str().as_bytes(),
             _ => self.bytes(slot.written),
         }
     }
@@ -71,7 +72,7 @@ impl Message {
     fn printed(&self) -> impl Iterator<Item = &Slot> {
         self.slots
             .iter()
-            .filter(|slot| slot.name != HeaderName::ContentLength)
+            .filter(|slot| slot.name != NameId::CONTENT_LENGTH)
     }
 
     fn write_start(&self, out: &mut Vec<u8>) {
