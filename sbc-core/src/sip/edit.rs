@@ -1,7 +1,7 @@
 //! Edits of a message, and messages of our own: text appended to the overlay, slots repointed.
 
 use super::headers::NameId;
-use super::index::{Core, FIVE, Others, Slot, Span, Start, Wanted};
+use super::index::{Core, Defects, FIVE, Others, Slot, Span, Start, Wanted};
 use super::message::Body;
 use super::via::ViaParts;
 use super::{Defect, HeaderName, HeaderRef, Host, Message, Method, StatusCode, text};
@@ -15,6 +15,8 @@ pub struct InvalidValue;
 
 /// Overlay and slots that a message of ours takes without growing.
 const EXTRA: usize = 1024;
+/// What the first edit of a message that came takes: enough for those of a request that crosses.
+const EDITS: usize = 512;
 const SLOTS: usize = 24;
 
 impl Message {
@@ -54,7 +56,7 @@ impl Message {
             body: Body::Own(Bytes::new()),
             core: Core::default(),
             vias: 0,
-            defects: Vec::new(),
+            defects: Defects::new(),
             edited: true,
         }
     }
@@ -254,6 +256,9 @@ impl Message {
 
     /// Appends to the overlay.
     fn append(&mut self, bytes: &[u8]) -> Span {
+        if self.extra.capacity() == 0 {
+            self.extra.reserve(EDITS);
+        }
         let at = self.base.len() + self.extra.len();
         self.extra.extend_from_slice(bytes);
         Span::new(at, bytes.len())

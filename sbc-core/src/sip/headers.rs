@@ -72,11 +72,21 @@ impl NameId {
         printable.then(|| Self::starting(&letters, name.len()))?
     }
 
+    /// Rare enough, and long enough, to stay out of the way of the rest.
+    #[cold]
+    fn compact(letter: u8) -> Option<Self> {
+        HeaderName::compact(letter)?.id()
+    }
+
     /// The same for the first `len` of printable bytes.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "once a line; the call costs as much as the look"
+    )]
     pub(super) fn starting(bytes: &[u8; LONGEST], len: usize) -> Option<Self> {
         if len == 1 {
-            return HeaderName::compact(bytes[0])?.id();
+            return Self::compact(bytes[0]);
         }
         let letters = letters(bytes, len);
         let place = TABLE[slot_of(letters, MIX)];

@@ -18,11 +18,12 @@ pub(super) struct Span {
 impl Span {
     /// # Panics
     /// Beyond 4 GiB, which the limits on messages keep far away.
+    #[inline]
     pub(super) fn new(at: usize, len: usize) -> Self {
-        Self {
-            at: u32::try_from(at).expect("a message is far below 4 GiB"),
-            len: u32::try_from(len).expect("a message is far below 4 GiB"),
-        }
+        let (Ok(at), Ok(len)) = (u32::try_from(at), u32::try_from(len)) else {
+            too_far();
+        };
+        Self { at, len }
     }
 
     pub(super) const fn end(self) -> u32 {
@@ -34,6 +35,11 @@ impl Span {
         let offset = part.as_ptr() as usize - whole.as_ptr() as usize;
         Self::new(self.at as usize + offset, part.len())
     }
+}
+
+#[cold]
+fn too_far() -> ! {
+    panic!("a message is far below 4 GiB");
 }
 
 /// One header line.
@@ -76,6 +82,10 @@ pub(super) const FIVE: [NameId; 5] = [
 /// Names that are in no RFC, as the slots of a message number them. One of them costs nothing but
 /// its letters.
 pub(super) type Others = SmallVec<[HeaderName; 1]>;
+
+/// What is wrong with a message. One place, because a message whose Via is taken away and set anew
+/// lacks it in between.
+pub(super) type Defects = SmallVec<[Defect; 1]>;
 
 /// What lines are looked for: those of a known name, or of another.
 #[derive(Clone, Copy)]
@@ -164,7 +174,11 @@ impl Message {
         });
         let mut first = None;
         let (mut twice, mut utf8) = (false, true);
-        for slot in self.slots_of(name) {
+        let wanted = Wanted::new(name);
+        for slot in &self.slots {
+            if !wanted.is(slot, &self.others) {
+                continue;
+            }
             let value = self.bytes(slot.value);
             twice |= *first.get_or_insert(value) != value;
             utf8 &= std::str::from_utf8(value).is_ok();

@@ -23,11 +23,6 @@ pub(super) struct Line {
 
 /// The line that starts at `at`, without continuation; nothing where its end is not there.
 pub(super) fn physical(buf: &[u8], at: usize) -> Option<Line> {
-    plain(buf, at).or_else(|| irregular(buf, at))
-}
-
-/// The same for any line.
-fn irregular(buf: &[u8], at: usize) -> Option<Line> {
     let mut control = false;
     let mut i = at;
     loop {
@@ -47,64 +42,13 @@ fn irregular(buf: &[u8], at: usize) -> Option<Line> {
     }
 }
 
-/// The line that starts at `at`, if it is plain.
-fn plain(buf: &[u8], at: usize) -> Option<Line> {
-    let end = plain_end(buf, at)?;
-    Some(Line {
-        end,
-        next: end + 2,
-        folded: false,
-        control: false,
-        bare_lf: false,
-    })
-}
-
-/// Where the line ends that starts at `at`, if it is plain but for continuation lines. Looks at
-/// many bytes at a time, and tells in one pass what three would.
-#[inline]
-fn plain_end(buf: &[u8], at: usize) -> Option<usize> {
-    let (chunks, _) = buf.get(at..)?.as_chunks::<16>();
-    // Without a branch for each byte, so that the compiler makes a vector of it. As a signed
-    // number, what is beyond ASCII is below a blank too.
-    let odd = |odd, byte: &u8| odd | (byte.cast_signed() < b' '.cast_signed());
-    let index = chunks
-        .iter()
-        .position(|chunk| chunk.iter().fold(false, odd))?;
-    let bits = below_blank(u128::from_le_bytes(chunks[index]));
-    let end = at + index * 16 + bits.trailing_zeros() as usize / 8;
-    (buf.get(end..end + 2)? == b"\r\n").then_some(end)
-}
-
-/// Where the header line ends that starts at `at`, if it is plain, not empty, and the next line
-/// does not go on with it.
-#[inline]
-pub(super) fn plain_header(buf: &[u8], at: usize) -> Option<usize> {
-    let end = plain_end(buf, at)?;
-    let alone = !buf.get(end + 2).copied().is_some_and(is_blank);
-    (end > at && alone).then_some(end)
-}
-
-/// The high bit of each byte that is below a blank or beyond ASCII.
-const fn below_blank(bytes: u128) -> u128 {
-    const ONES: u128 = u128::from_le_bytes([1; 16]);
-    // 0x60 carries everything from a blank on into the high bit, and nothing out of its byte.
-    let from_blank = (bytes & (ONES * 0x7f)) + ONES * 0x60;
-    (!from_blank | bytes) & (ONES * 0x80)
-}
-
 /// The line that starts at `at` with its continuation lines; nothing where its end is not there.
 /// The empty line has none. Stops growing behind `limit` bytes.
 pub(super) fn logical(buf: &[u8], at: usize, limit: usize) -> Option<Line> {
-    let line = plain(buf, at).or_else(|| irregular(buf, at))?;
-    if line.end == at || !buf.get(line.next).copied().is_some_and(is_blank) {
+    let mut line = physical(buf, at)?;
+    if line.end == at {
         return Some(line);
     }
-    continued(buf, at, line, limit)
-}
-
-/// `line`, which starts at `at`, with its continuation lines.
-#[cold]
-fn continued(buf: &[u8], at: usize, mut line: Line, limit: usize) -> Option<Line> {
     while line.end - at <= limit && buf.get(line.next).copied().is_some_and(is_blank) {
         let more = physical(buf, line.next)?;
         line = Line {
@@ -116,6 +60,33 @@ fn continued(buf: &[u8], at: usize, mut line: Line, limit: usize) -> Option<Line
         };
     }
     Some(line)
+}
+
+/// Where the header line ends that starts at `at`, if it is plain: ASCII without control
+/// characters, not empty, with CR LF behind it, and not gone on with in the next line. Nearly all
+/// are; looks at many bytes at a time, and tells in one pass what the other readers need three for.
+#[inline]
+pub(super) fn plain(buf: &[u8], at: usize) -> Option<usize> {
+    let (chunks, _) = buf.get(at..)?.as_chunks::<16>();
+    // Without a branch for each byte, so that the compiler makes a vector of it. As a signed
+    // number, what is beyond ASCII is below a blank too.
+    let odd = |odd, byte: &u8| odd | (byte.cast_signed() < b' '.cast_signed());
+    let index = chunks
+        .iter()
+        .position(|chunk| chunk.iter().fold(false, odd))?;
+    let bits = below_blank(u128::from_le_bytes(chunks[index]));
+    let end = at + index * 16 + bits.trailing_zeros() as usize / 8;
+    let ends = buf.get(end..end + 2)? == b"\r\n";
+    let goes_on = buf.get(end + 2).copied().is_some_and(is_blank);
+    (ends && end > at && !goes_on).then_some(end)
+}
+
+/// The high bit of each byte that is below a blank or beyond ASCII.
+const fn below_blank(bytes: u128) -> u128 {
+    const ONES: u128 = u128::from_le_bytes([1; 16]);
+    // 0x60 carries everything from a blank on into the high bit, and nothing out of its byte.
+    let from_blank = (bytes & (ONES * 0x7f)) + ONES * 0x60;
+    (!from_blank | bytes) & (ONES * 0x80)
 }
 
 /// Where the first colon stands.

@@ -1,7 +1,7 @@
 //! The wire message.
 
 use super::headers::NameId;
-use super::index::{Core, Others, Slot, Start};
+use super::index::{Core, Defects, Others, Slot, Start};
 use super::{
     Defect, Disposition, HeaderName, Method, MultipartError, NameAddr, Part, StatusCode, UriError,
     Via, text,
@@ -74,7 +74,7 @@ pub struct Message {
     pub(super) core: Core,
     /// How many Via values there are.
     pub(super) vias: usize,
-    pub(super) defects: Vec<Defect>,
+    pub(super) defects: Defects,
     /// It is no longer what came, or never came.
     pub(super) edited: bool,
 }

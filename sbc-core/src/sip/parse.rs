@@ -2,7 +2,7 @@
 //! folded. Streams are cut in [`super::Framer`] and read by the same code.
 
 use super::headers::NameId;
-use super::index::{Core, FIVE, Others, Slot, Span, Start};
+use super::index::{Core, Defects, FIVE, Others, Slot, Span, Start};
 use super::lines::{self, Line};
 use super::message::Body;
 use super::uri::{Kind, UriParts};
@@ -145,7 +145,7 @@ struct Reader<'a> {
     extra: Vec<u8>,
     slots: Vec<Slot>,
     others: Others,
-    defects: Vec<Defect>,
+    defects: Defects,
     length: Length,
     bare_lf: bool,
     contact: bool,
@@ -160,7 +160,7 @@ impl<'a> Reader<'a> {
             extra: Vec::new(),
             slots: Vec::new(),
             others: Others::new(),
-            defects: Vec::new(),
+            defects: Defects::new(),
             length: Length::None,
             bare_lf: false,
             contact: false,
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
     #[inline]
     fn usual(&mut self, at: usize) -> Option<(Slot, usize)> {
         let base: &'a [u8] = self.base;
-        let end = lines::plain_header(base, at)?;
+        let end = lines::plain(base, at)?;
         let first = base[at..].first_chunk()?;
         let len = lines::colon(first)?;
         let [b' ', value @ ..] = base.get(at + len + 1..end)? else {
@@ -381,11 +381,11 @@ impl<'a> Reader<'a> {
         if slot.name == NameId::CONTACT {
             self.contact = true;
         } else if slot.name == NameId::CONTENT_LENGTH {
-            // Where a control character was made a blank, others would read another number: no guess
-            // where a message ends.
+            // Where a control character was made a blank, others would read another number: no
+            // guess where a message ends.
             let control = unusual.is_some_and(|line| line.control);
-            let text = std::str::from_utf8(self.value(slot)).ok();
-            self.content_length(text.filter(|_| !control).and_then(text::number));
+            let length = text::number_of(self.value(slot)).filter(|_| !control);
+            self.content_length(length);
         }
         let Some(single) = slot.name.single() else {
             return;

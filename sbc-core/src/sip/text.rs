@@ -102,8 +102,19 @@ pub(super) fn rsplit_blank(text: &str) -> Option<(&str, &str)> {
 
 /// Digits only, without sign, within `u32`; leading zeros are legal (RFC 4475 §3.1.1.1).
 pub(super) fn number(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
+    number_of(text.as_bytes())
+}
+
+/// The same for bytes.
+pub(super) fn number_of(bytes: &[u8]) -> Option<u32> {
+    let (first, rest) = bytes.split_first()?;
+    rest.iter().try_fold(digit(*first)?, |number, byte| {
+        number.checked_mul(10)?.checked_add(digit(*byte)?)
+    })
+}
+
+fn digit(byte: u8) -> Option<u32> {
+    byte.is_ascii_digit().then(|| u32::from(byte - b'0'))
 }
 
 /// Where the quoted string that starts at `at` ends: the index behind its closing quote.
