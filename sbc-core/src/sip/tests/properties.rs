@@ -1,7 +1,7 @@
 //! What must hold for every input.
 
 use super::super::{
-    Framed, Framer, HeaderName, Message, NameAddr, ParseError, Uri, Via, parse_multipart,
+    Framed, Framer, HeaderName, Host, Message, NameAddr, ParseError, Uri, Via, parse_multipart,
     split_list,
 };
 use super::INVITE;
@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::hint::black_box;
+use std::net::IpAddr;
 
 /// Pieces that mean something to some part of the grammar.
 const PIECES: &[&str] = &[
@@ -120,6 +121,27 @@ fn look_at_everything(message: &Message) {
     assert_eq!(message.to_bytes().len(), message.size_hint());
 }
 
+/// The same message with one blank more behind each name, so that no line is read the short way.
+fn wider(wire: &[u8]) -> Vec<u8> {
+    let text = wire.split_inclusive(|byte| *byte == b'\n');
+    let mut head = true;
+    let mut out = Vec::with_capacity(wire.len() + 64);
+    for (index, line) in text.enumerate() {
+        head &= index == 0 || !matches!(line, b"\r\n" | b"\n");
+        let continues = matches!(line, [b' ' | b'\t', ..]);
+        let colon = line.iter().position(|byte| *byte == b':');
+        match colon.filter(|_| head && index > 0 && !continues) {
+            Some(colon) => {
+                out.extend_from_slice(&line[..=colon]);
+                out.push(b' ');
+                out.extend_from_slice(&line[colon + 1..]);
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
+
 /// All that comes out of a stream that was fed in these chunks.
 fn frames(stream: &[u8], chunks: &[usize]) -> (Vec<Bytes>, Option<ParseError>) {
     let mut framer = Framer::new();
@@ -151,6 +173,39 @@ fn frames(stream: &[u8], chunks: &[usize]) -> (Vec<Bytes>, Option<ParseError>) {
 }
 
 proptest! {
+    #[test]
+    fn the_short_way_through_a_line_and_the_long_one_read_the_same(wire in message()) {
+        let short = Message::parse_datagram(Bytes::copy_from_slice(&wire));
+        let long = Message::parse_datagram(wider(&wire).into());
+        let (Ok(short), Ok(long)) = (&short, &long) else {
+            prop_assert_eq!(short.err(), long.err());
+            return Ok(());
+        };
+        prop_assert_eq!(short.defects(), long.defects());
+        prop_assert_eq!(headers(short), headers(long));
+        prop_assert_eq!(short.start(), long.start());
+        prop_assert_eq!(short.branch(), long.branch());
+        prop_assert_eq!(
+            (short.call_id(), short.cseq(), short.from_tag(), short.to_tag()),
+            (long.call_id(), long.cseq(), long.from_tag(), long.to_tag())
+        );
+    }
+
+    #[test]
+    fn digits_and_dots_are_a_host_where_std_reads_an_address(text in "[0-9.]{1,16}") {
+        let ours = Host::parse(&text).ok();
+        prop_assert_eq!(ours, text.parse().ok().map(|ip| Host::Ip(IpAddr::V4(ip))));
+    }
+
+    #[test]
+    fn numbers_and_dots_are_a_host_where_std_reads_an_address(
+        numbers in vec(prop_oneof![0..300_u16, Just(0), Just(255), Just(256)], 3..6),
+    ) {
+        let text = numbers.iter().map(u16::to_string).collect::<Vec<_>>().join(".");
+        let ours = Host::parse(&text).ok();
+        prop_assert_eq!(ours, text.parse().ok().map(|ip| Host::Ip(IpAddr::V4(ip))));
+    }
+
     #[test]
     fn no_datagram_panics_and_an_untouched_one_prints_as_it_came(
         wire in prop_oneof![message(), soup()],
