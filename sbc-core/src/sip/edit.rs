@@ -20,11 +20,13 @@ const EDITS: usize = 512;
 const SLOTS: usize = 24;
 
 impl Message {
-    /// A request without headers. CR, LF and NUL in `uri` become blanks.
+    /// A request without headers. CR, LF and NUL in `uri` become blanks; what is no token in the
+    /// name of a method becomes `-`.
     #[must_use]
     pub fn request(method: Method, uri: &str) -> Self {
         let mut message = Self::empty(StatusCode::of(100), EXTRA);
         let uri = message.append_line(uri);
+        let method = method.into_token();
         message.start = Start::Request { method, uri };
         message
     }

@@ -1,5 +1,6 @@
 //! Request methods (RFC 3261 §7.1), an open set.
 
+use super::text;
 use std::fmt;
 
 /// A request method. Case-sensitive (RFC 3261 §7.1).
@@ -44,6 +45,20 @@ impl Method {
             "MESSAGE" => Self::Message,
             "PUBLISH" => Self::Publish,
             other => Self::Other(other.into()),
+        }
+    }
+
+    /// Itself, where it is a token; else what is none of it becomes `-`: no line ends there.
+    pub(super) fn into_token(self) -> Self {
+        match self {
+            Self::Other(name) if !text::is_token(name.as_bytes()) => {
+                let letter = |c: char| {
+                    let token = c.is_ascii() && text::is_token(&[c as u8]);
+                    if token { c } else { '-' }
+                };
+                Self::Other(format!("-{name}").chars().map(letter).collect())
+            }
+            same => same,
         }
     }
 

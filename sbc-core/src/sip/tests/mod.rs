@@ -1,6 +1,7 @@
 //! Tests of the message as a whole; the views have theirs beside them.
 
 mod edit;
+mod edits;
 mod oracle;
 mod oracle_sets;
 mod properties;
