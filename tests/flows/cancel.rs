@@ -1,6 +1,6 @@
 //! The caller gives up (RFC 3261 §9, §15).
 
-use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, millis, secs};
+use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, each_network, millis, secs};
 use sbc_core::b2bua::EndedBy;
 use sbc_core::testing::{Answering, End, Placed, Say};
 
@@ -17,14 +17,15 @@ fn is_cancelled(world: &World) {
 
 #[test]
 fn a_call_that_rings_is_cancelled_on_both_sides() {
-    for seed in 0..50 {
+    each_network(|run| {
         let answering = Answering::with(&[(20, Say::status(180))]);
-        let world = World::bad(seed)
+        let world = run
+            .world()
             .bob_answers(answering)
             .run(cancelling_after(5000));
         is_cancelled(&world);
         assert_eq!(world.bobs().ended(), Some(End::Cancelled));
-    }
+    });
 }
 
 #[test]
@@ -97,15 +98,15 @@ fn a_cancel_that_comes_after_the_answer_changes_nothing() {
 
 #[test]
 fn a_bye_before_the_answer_is_as_good_as_a_cancel() {
-    for seed in 0..50 {
+    each_network(|run| {
         // Over a bad network the only 180 might be lost, and with it the dialog.
         let answering = Answering::with(&vec![(200, Say::status(180)); 9]);
         let mut call = cancelling_after(3000);
         call.cancels_by_bye = true;
-        let world = World::bad(seed).bob_answers(answering).run(call);
+        let world = run.world().bob_answers(answering).run(call);
         assert_eq!(world.bobs().ended(), Some(End::Cancelled));
         assert_eq!(world.summary().status.code(), 487);
-    }
+    });
 }
 
 #[test]
@@ -117,4 +118,31 @@ fn lost_cancels_are_repeated() {
     let world = world.run(cancelling_after(5000));
     is_cancelled(&world);
     assert_eq!(world.bobs().ended(), Some(End::Cancelled));
+}
+
+#[test]
+fn a_cancel_around_the_answer_leaves_nobody_in_a_call_alone() {
+    each_network(|run| {
+        // The answer is on its way from 1000 to 1020 ms, or what the network makes of it.
+        for ms in (980..1100).step_by(17) {
+            for ignores_cancel in [false, true] {
+                let steps = [(20, Say::status(180)), (980, Say::with_sdp(200))];
+                let mut answering = Answering::with(&steps);
+                answering.ignores_cancel = ignores_cancel;
+                let call = cancelling_after(ms).hanging_up_after(secs(5));
+                let world = run.world().bob_answers(answering).run(call);
+                let answered = world.summary().answered_at.is_some();
+                match world.alices().ended() {
+                    Some(End::Refused(487)) => assert!(!answered),
+                    Some(End::HungUp) => assert!(answered),
+                    other => panic!("{other:?}"),
+                }
+                let bobs = world.bobs().ended();
+                assert!(
+                    matches!(bobs, Some(End::ByPeer | End::Cancelled)),
+                    "{bobs:?}"
+                );
+            }
+        }
+    });
 }

@@ -1,7 +1,7 @@
 //! An INVITE without offer: the callee offers in its 200, the caller answers in its ACK
 //! (RFC 3261 §13.2.1).
 
-use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, millis, secs};
+use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, each_network, millis, secs};
 use sbc_core::sdp::Sdp;
 use sbc_core::sip::Message;
 use sbc_core::testing::{Answering, End, Placed, Say};
@@ -32,12 +32,12 @@ fn the_offer_and_its_answer_cross_with_our_addresses_in_them() {
 
 #[test]
 fn a_late_offer_over_a_bad_network() {
-    for seed in 1..100 {
-        let world = World::bad(seed).run(call());
+    each_network(|run| {
+        let world = run.world().run(call());
         assert_eq!(world.alices().ended(), Some(End::HungUp));
         assert_eq!(world.bobs().ended(), Some(End::ByPeer));
         assert!(heard(world.bobs(), "ACK").sdp().is_some());
-    }
+    });
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn the_callees_ack_waits_for_the_callers() {
 
 #[test]
 fn a_caller_that_hangs_up_at_once_leaves_no_dialog_on_either_side() {
-    for seed in 0..100 {
+    each_network(|run| {
         let mut call = call();
         call.hang_up_after = Some(millis(0));
-        let world = World::bad(seed).run(call);
+        let world = run.world().run(call);
         assert_eq!(world.bobs().ended(), Some(End::ByPeer));
-    }
+    });
 }
 
 #[test]

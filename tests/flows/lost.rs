@@ -1,6 +1,6 @@
 //! Messages that are lost, one kind at a time.
 
-use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, millis, secs};
+use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, each_network, millis, secs};
 use sbc_core::b2bua::EndedBy;
 use sbc_core::testing::{Answering, End, Placed, Say};
 
@@ -110,4 +110,27 @@ fn a_refusal_is_repeated_until_its_ack_comes() {
     let world = world.run(call());
     assert_eq!(count(&world.alices().heard(), "486 INVITE"), 4);
     assert_eq!(world.alices().ended(), Some(End::Refused(486)));
+}
+
+#[test]
+fn either_side_that_never_acknowledges_is_hung_up_over_any_network() {
+    each_network(|run| {
+        let mut placed = call();
+        placed.acks = false;
+        placed.hang_up_after = None;
+        let world = run.world().run(placed);
+        assert_eq!(world.alices().ended(), Some(End::ByPeer));
+        assert_eq!(world.bobs().ended(), Some(End::ByPeer));
+        assert_eq!(world.summary().ended_by, EndedBy::Us);
+        let answers = count(&world.alices().heard(), "200 INVITE");
+        // At 0, 0.5, 1.5, 3.5, and then each 4 s until 32.
+        assert!(
+            if run.is_good() {
+                answers == 11
+            } else {
+                answers > 4
+            },
+            "{answers}"
+        );
+    });
 }

@@ -22,6 +22,7 @@ mod recorder;
 mod redirect;
 mod refusal;
 mod smuggled;
+mod spiral;
 mod strangers;
 mod targets;
 mod tcp;

@@ -1,6 +1,6 @@
 //! Calls that are not answered: refused, timed out, passed on to the next target.
 
-use crate::world::{BOB, INSIDE, OUTSIDE, World, border, secs, to_bob};
+use crate::world::{BOB, INSIDE, OUTSIDE, World, border, each_network, secs, to_bob};
 use sbc_core::b2bua::EndedBy;
 use sbc_core::sip::HeaderName;
 use sbc_core::testing::{Answering, End, Placed, Say};
@@ -15,15 +15,16 @@ fn call() -> Placed {
 #[test]
 fn a_refusal_of_each_class_is_passed_on() {
     for status in [300, 302, 400, 404, 407, 480, 486, 488, 500, 503, 600, 603] {
-        for seed in 0..10 {
-            let world = World::bad(seed)
+        each_network(|run| {
+            let world = run
+                .world()
                 .bob_answers(Answering::refusing(status))
                 .run(call());
             assert_eq!(world.alices().ended(), Some(End::Refused(status)));
             assert_eq!(world.bobs().ended(), Some(End::Refused(status)));
             assert_eq!(world.summary().status.code(), status);
             assert_eq!(world.summary().ended_by, EndedBy::Callee);
-        }
+        });
     }
 }
 
