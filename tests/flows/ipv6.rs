@@ -163,3 +163,32 @@ fn sides_without_a_family_in_common_get_488_and_a_warning_that_says_so() {
         }
     }
 }
+
+/// RFC 5118 §4.8: each line of a description may have an address of another family.
+#[test]
+fn a_line_of_another_family_than_the_first_is_closed_and_the_others_go_on() {
+    let [inside, outside, alice, bob] = FOUR;
+    let route = Route::to(1, bob, Transport::Udp);
+    let mut world = world(0, [inside, outside, alice, bob], route);
+    let sdp = format!(
+        "v=0\no=- 1 1 IN IP4 {alice}\ns=-\nt=0 0\nm=audio 22334 RTP/AVP 0\nc=IN IP4 {alice}\n\
+         m=video 6024 RTP/AVP 107\nc=IN IP6 2001:db8::1\na=rtpmap:107 H263-1998/90000\n"
+    );
+    let length = sdp.len() + sdp.lines().count();
+    let text = format!(
+        "INVITE sip:bob@{inside} SIP/2.0\nVia: SIP/2.0/UDP {alice};branch=z9hG4bKraw1;rport\n\
+         Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag=a1\nTo: <sip:bob@{inside}>\n\
+         Call-ID: raw1@alice.example\nCSeq: 1 INVITE\nContact: <sip:alice@{alice}>\n\
+         Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}"
+    );
+    let caller = world.alice;
+    world.sim.send_raw(caller, inside, Transport::Udp, &text);
+    world.sim.finish();
+    let offer = heard(world.bobs(), "INVITE").sdp().expect("an offer");
+    let offer = Sdp::parse(&offer).expect("a description");
+    assert_eq!(offer.media_count(), 2);
+    assert_ne!(offer.media(0).port(), 0);
+    assert_eq!(offer.media(0).connection(), outside.parse().ok());
+    assert_eq!(offer.media(1).port(), 0);
+    assert_ne!(offer.media(1).connection(), "2001:db8::1".parse().ok());
+}

@@ -9,6 +9,7 @@ use crate::net::{MediaAddress, Network, RealmId};
 use crate::ports::{Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Peer, Reserve, SessionId};
 use crate::sdp::{Origin, OurMedia, Sdp, SdpError, rewrite};
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// Why a description cannot be passed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -156,8 +157,13 @@ impl CallMedia {
                 .resize(sdp.media_count().max(self.lines.len()), Line::default());
         }
         let lines = self.lines.len();
+        // A line of another family than the description's has no port of ours to face.
+        let v4 = addresses.0.bind.is_ipv4();
+        let ours = |ip: IpAddr| ip.is_ipv4() == v4 || ip.is_unspecified();
         let open = |index: usize| {
-            index < lines && sdp.media(index).port() != 0 && sdp.media(index).is_rtp()
+            let media = || sdp.media(index);
+            let open = index < lines && media().port() != 0 && media().is_rtp();
+            open && media().connection().is_none_or(ours)
         };
         let mut usable = 0;
         for index in 0..sdp.media_count().min(lines) {

@@ -6,6 +6,7 @@ mod oracle;
 mod oracle_sets;
 mod properties;
 mod rfc4475;
+mod rfc5118;
 mod torture;
 mod wire;
 
