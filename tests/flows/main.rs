@@ -17,6 +17,7 @@ mod lost;
 mod media;
 mod nat;
 mod negotiation;
+mod owed;
 mod paths;
 mod recorder;
 mod redirect;

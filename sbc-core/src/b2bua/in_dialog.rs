@@ -20,7 +20,7 @@
 //! |---|---|---|
 //! | 2xx with the answer | 2xx with it; ACK to the other side | as agreed |
 //! | 2xx with an offer (re-INVITE without SDP) | 2xx with it; its ACK brings the answer, which the ACK passes on | as agreed |
-//! | 300 to 699 | the same | as before the offer (§14.1) |
+//! | 300 to 699 | the same, without SDP: it names hosts (§21.4.26 allows one) | as before the offer (§14.1) |
 //! | 481, 408, nothing | the same; then the call ends (§12.2.1.2) | closed |
 //! | it cannot be reached | 503 | as before the offer |
 //!
@@ -416,7 +416,9 @@ impl Call {
             .unwrap_or_default();
         let (content_type, body) = match (sdp.is_empty(), &exchange.state) {
             (false, _) => (SDP, sdp),
-            (true, Session::Same) if !own_body.is_empty() => (own_type, &own_body),
+            (true, Session::Same) if !own_body.is_empty() && response.sdp().is_none() => {
+                (own_type, &own_body)
+            }
             (true, _) => ("", sdp),
         };
         let reply = Reply {

@@ -127,7 +127,7 @@ impl Leg {
             behind_nat: nat,
             udp_max: UdpMax::default(),
             contact_params,
-            ack: None,
+            acks: Vec::new(),
             released: Vec::new(),
             forks_until: None,
             reinvite: None,
@@ -254,7 +254,8 @@ impl Leg {
         if self.transactions.on_ack(cx.now, &ack) {
             return;
         }
-        if ack.from_tag() != self.dialog.remote_tag() {
+        let dialog = &self.dialog;
+        if ack.from_tag() != dialog.remote_tag() || ack.to_tag() != Some(dialog.local_tag()) {
             return;
         }
         if self.reinvite.as_ref().is_some_and(|r| r.is_acked_by(&ack)) {

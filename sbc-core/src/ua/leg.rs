@@ -13,7 +13,7 @@
 //! | Calling, CANCEL sent | 64 T1 without final response | Ended | none | §9.1 |
 //! | Answered | owner's ACK | Confirmed | ACK | §13.2.2.4 |
 //! | Answered | hang up | Closing | ACK, BYE | §15 |
-//! | Confirmed | 2xx again | Confirmed | ACK again | §13.2.2.4 |
+//! | Confirmed | 2xx again | Confirmed | ACK again, that of its own INVITE | §13.2.2.4 |
 //! | Confirmed | 2xx of another dialog | Confirmed | ACK and BYE in that one | §13.2.2.4 |
 //! | Ended, other forks heard of | 2xx of another dialog | Ended | ACK and BYE in that one | §13.2.2.4 |
 //! | Ended, other forks heard of | 64 T1 | Ended | nothing; the leg is done | §13.2.2.4 |
@@ -23,6 +23,7 @@
 //! | Incoming | CANCEL, early BYE | Ended | 200, 487, Cancelled | §9.2, §15 |
 //! | Unconfirmed | timer | Unconfirmed | 2xx again: T1 doubled up to T2 | §13.3.1.4 |
 //! | Confirmed | timer of a re-INVITE's 2xx, 64 T1 | Confirmed | 2xx again; AckMissing | §14.2 |
+//! | Unconfirmed | ACK with another tag of ours, or none | Unconfirmed | none | §12.2.2 |
 //! | Unconfirmed | ACK | Confirmed | Acked; BYE where one is wanted | |
 //! | Unconfirmed | hang up | Unconfirmed | BYE once the ACK came | §15 |
 //! | Unconfirmed | 64 T1 | Confirmed | AckMissing; BYE where one is wanted | §13.3.1.4 |
@@ -105,8 +106,8 @@ pub struct Leg {
     pub(super) udp_max: UdpMax,
     /// Header parameters of our Contact.
     pub(super) contact_params: &'static str,
-    /// The ACK of our INVITE's 2xx, to be repeated with the 2xx.
-    pub(super) ack: Option<(TxId, Acked)>,
+    /// The ACKs of our INVITEs' 2xx, each to be repeated with its 2xx while that may come.
+    pub(super) acks: Vec<(TxId, Acked)>,
     /// Branches that answered our INVITE too late and were hung up: the peer's tag, and the ACK.
     pub(super) released: Vec<(Box<str>, Acked)>,
     /// Until when forks that were heard of may still answer the INVITE, after the first one did.
@@ -258,7 +259,7 @@ impl Leg {
     }
 
     fn on_bye(&mut self, cx: &mut LegCx<'_>, tx: TxId, bye: Box<Message>) {
-        self.limit_reinvite(cx);
+        self.end_reinvite(cx);
         self.reply(cx, tx, &bye, StatusCode::of(200));
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Closing { bye } => self.state = State::Closing { bye },
@@ -344,7 +345,7 @@ impl Leg {
     }
 
     pub(super) fn send_bye(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {
-        self.limit_reinvite(cx);
+        self.end_reinvite(cx);
         let empty = Message::request(Method::Bye, "");
         self.state = match self.request(cx, Method::Bye, headers.unwrap_or(&empty)) {
             Ok(bye) => State::Closing { bye },

@@ -114,7 +114,7 @@ impl Leg {
             behind_nat: false,
             udp_max: dial.udp_max,
             contact_params: dial.contact_params,
-            ack: None,
+            acks: Vec::new(),
             released: Vec::new(),
             forks_until: None,
             reinvite: None,
@@ -313,9 +313,8 @@ impl Leg {
         if response.to_tag() == self.dialog.remote_tag() {
             self.met(cx, "2xx again");
             self.met_further_success(cx.probe);
-            if let Some((invite, ack)) = &self.ack
-                && *invite == tx
-            {
+            // Of the first INVITE or of a re-INVITE: each has its own.
+            if let Some((_, ack)) = self.acks.iter().find(|(invite, _)| *invite == tx) {
                 Self::transmit_ack(cx, ack);
             }
             return;
@@ -382,7 +381,9 @@ impl Leg {
         self.transactions
             .acknowledged(invite, ack.transmit().clone());
         Self::transmit_ack(cx, &ack);
-        self.ack = Some((invite, ack));
+        let lingers = |invite: &TxId| self.transactions.invite(*invite).is_some();
+        self.acks.retain(|(invite, _)| lingers(invite));
+        self.acks.push((invite, ack));
     }
 
     pub(super) fn cancel(&mut self, cx: &mut LegCx<'_>, headers: Option<&Message>) {

@@ -10,6 +10,7 @@
 //! | Waiting, the dialog ended | 64 T1 without final response | none | nothing |
 //! | Waiting | other final response, Timer B, transport error | none | Response |
 //! | Accepted | owner's ACK | none | ACK |
+//! | Accepted | the dialog ends | none | ACK, before any BYE (RFC 3261 §13.2.2.4) |
 //! | Waiting | 2xx, the leg is hung up | none | ACK |
 //! | Accepted | 2xx again | Accepted | nothing: the ACK is still to come |
 //! | none | 2xx again | none | ACK again |
@@ -122,12 +123,16 @@ impl Leg {
     }
 
     /// The dialog ends: our re-INVITE, if one waits, is waited for no longer than a BYE would be. A
-    /// peer that answered it with a 1xx and fell silent would hold the leg for ever.
-    pub(super) fn limit_reinvite(&mut self, cx: &LegCx<'_>) {
+    /// peer that answered it with a 1xx and fell silent would hold the leg for ever. One that was
+    /// accepted is owed its ACK now.
+    pub(super) fn end_reinvite(&mut self, cx: &mut LegCx<'_>) {
         self.met_reoffer(cx.probe, "the dialog ends");
-        let now = cx.now;
-        if let Some(Reoffer::Waiting { forget_at, .. }) = self.reoffer.as_deref_mut() {
-            forget_at.get_or_insert(now + TIMER_B);
+        match self.reoffer.as_deref_mut() {
+            Some(Reoffer::Waiting { forget_at, .. }) => {
+                forget_at.get_or_insert(cx.now + TIMER_B);
+            }
+            Some(Reoffer::Accepted { .. }) => self.ack_reinvite(cx, None),
+            None => {}
         }
     }
 

@@ -199,13 +199,13 @@ impl Leg {
     /// True where there was one.
     fn take_detours(&mut self, cx: &LegCx<'_>, flow: &Flow, out: &mut Vec<TxOutput>) -> bool {
         let mut any = self.transactions.take_detours(cx.now, flow, out);
-        if let Some((invite, ack)) = &mut self.ack
-            && ack.detour(flow)
-        {
-            any = true;
-            self.transactions
-                .acknowledged(*invite, ack.transmit().clone());
-            out.push(TxOutput::Transmit(ack.transmit().clone()));
+        for (invite, ack) in &mut self.acks {
+            if ack.detour(flow) {
+                any = true;
+                self.transactions
+                    .acknowledged(*invite, ack.transmit().clone());
+                out.push(TxOutput::Transmit(ack.transmit().clone()));
+            }
         }
         for (_, ack) in &mut self.released {
             if ack.detour(flow) {
