@@ -118,7 +118,8 @@ fn the_description_in_a_refusal_stays_on_its_side() {
     let reinvite = &told.last().expect("a re-INVITE").message;
     let sdp = format!("v=0\no=- 1 1 IN IP4 {BOB}\ns=-\nt=0 0\nm=audio 0 RTP/AVP 0\n");
     let refusal = format!(
-        "SIP/2.0 488 Not Acceptable Here\n{}Content-Type: application/sdp\nContent-Length: {}\n\n{sdp}",
+        "SIP/2.0 488 Not Acceptable Here\n{}Content-Type: application/sdp\nContent-Length: {}\n\n\
+         {sdp}",
         lines_of(
             reinvite,
             &[

@@ -22,6 +22,7 @@ mod scanner;
 mod sim;
 mod table;
 pub mod tables;
+mod trouble;
 mod wires;
 
 pub use media::FakeMedia;

@@ -44,6 +44,7 @@ pub struct Route {
     relay: bool,
     transparent_ids: bool,
     udp_max: UdpMax,
+    user: Option<Box<str>>,
 }
 
 impl Route {
@@ -63,6 +64,7 @@ impl Route {
             relay: true,
             transparent_ids: false,
             udp_max: UdpMax::default(),
+            user: None,
         };
         route.or_to(realm, host, transport)
     }
@@ -127,6 +129,13 @@ impl Route {
     #[must_use]
     pub fn udp_max(mut self, udp_max: UdpMax) -> Self {
         self.udp_max = udp_max;
+        self
+    }
+
+    /// The targets are asked for this user.
+    #[must_use]
+    pub fn calling(mut self, user: &str) -> Self {
+        self.user = Some(user.into());
         self
     }
 
@@ -239,6 +248,13 @@ impl Fixed {
         self
     }
 
+    /// Calls to this user are answered by an app.
+    #[must_use]
+    pub fn app(mut self, user: &str, app: Arc<dyn AppFactory>) -> Self {
+        self.ways.insert(user.into(), Way::App(app));
+        self
+    }
+
     /// Calls to anybody else are answered by an app.
     #[must_use]
     pub fn otherwise_app(mut self, app: Arc<dyn AppFactory>) -> Self {
@@ -254,6 +270,7 @@ impl Fixed {
     }
 
     fn connect(&self, route: &Route, user: &str, from: &NameAddr) -> Connect {
+        let user = route.user.as_deref().unwrap_or(user);
         let targets = route
             .targets
             .iter()

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// A call asks its driver for its timeout at most this often at one and the same moment.
 const TIMEOUTS_AT_ONCE: u32 = 100;
@@ -28,6 +29,7 @@ const TIMEOUTS_AT_ONCE: u32 = 100;
 pub(super) struct Wishes {
     pub(super) posts: Vec<Post>,
     pub(super) lookups: Vec<(CallKey, LegId, Host)>,
+    pub(super) verdicts: Vec<(CallKey, Duration, Verdict)>,
 }
 
 /// An SBC.
@@ -44,6 +46,8 @@ pub struct Sbc {
     scanner: Scanner,
     probe: Probe,
     faults: Vec<String>,
+    /// How long its call-control modules think.
+    pub(super) modules_take: Duration,
     /// The moment of the last timeout, and how many there were at it.
     timeouts: (Instant, CallKey, u32),
 }
@@ -75,6 +79,7 @@ impl Sbc {
             scanner,
             probe: Probe::keeping(),
             faults: Vec::new(),
+            modules_take: Duration::ZERO,
             timeouts: (Instant::default(), CallKey(0), 0),
         }
     }
@@ -266,6 +271,16 @@ impl Sbc {
         );
     }
 
+    pub(super) fn on_verdict(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        verdict: Verdict,
+        wishes: &mut Wishes,
+    ) {
+        self.handle(now, key, Input::Verdict(Box::new(verdict)), wishes);
+    }
+
     /// Something was not sent, or its connection is lost behind it.
     pub(super) fn on_failed(&mut self, now: Now, post: &Post, unsent: bool, wishes: &mut Wishes) {
         let way = Way {
@@ -374,7 +389,12 @@ impl Sbc {
             Output::Ask(plan) => {
                 live.hooks = plan.modules.iter().map(|module| module.open()).collect();
                 if let Some(invite) = live.invite.take() {
-                    live.verdict = Some(decide(&mut live.hooks, &invite));
+                    let verdict = decide(&mut live.hooks, &invite);
+                    if self.modules_take.is_zero() {
+                        live.verdict = Some(verdict);
+                    } else {
+                        wishes.verdicts.push((key, self.modules_take, verdict));
+                    }
                 }
             }
             Output::Media(commands) => self.media.command(SessionId(key.0), commands),

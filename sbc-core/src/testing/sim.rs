@@ -8,6 +8,7 @@ use super::sbc::{Sbc, Wishes};
 use super::wires::{Later, Link, NodeId, Post, Way, Wires};
 use crate::Entropy;
 use crate::b2bua::{CallKey, Command, LegId};
+use crate::ports::Verdict;
 use crate::sip::{Host, Message};
 use crate::time::{Instant, Now, UnixMillis};
 use crate::transport::Transport;
@@ -23,10 +24,11 @@ const LINGERING: Duration = Duration::from_secs(65);
 
 /// What is to happen.
 #[derive(Debug)]
-enum Event {
+pub(super) enum Event {
     Network(Later),
     Resolved(NodeId, CallKey, LegId, Vec<IpAddr>),
     Command(NodeId, CallKey, Command),
+    Verdict(NodeId, CallKey, Verdict),
 }
 
 #[derive(Debug)]
@@ -66,14 +68,16 @@ enum Node {
 /// seed gives the same run.
 pub struct Sim {
     seed: u64,
-    now: Instant,
+    pub(super) now: Instant,
     entropy: Entropy,
     queue: BinaryHeap<Reverse<Entry>>,
     number: u64,
     nodes: Vec<Node>,
     deadlines: Vec<Option<Instant>>,
-    wires: Wires,
+    pub(super) wires: Wires,
     names: HashMap<Box<str>, Vec<IpAddr>>,
+    /// What a lookup takes beside the network's delay.
+    pub(super) lookup: Duration,
 }
 
 impl Sim {
@@ -90,6 +94,7 @@ impl Sim {
             deadlines: Vec::new(),
             wires: Wires::new(),
             names: HashMap::new(),
+            lookup: Duration::ZERO,
         }
     }
 
@@ -238,6 +243,13 @@ impl Sim {
         }
     }
 
+    pub(super) fn sbc_mut(&mut self, id: NodeId) -> &mut Sbc {
+        match &mut self.nodes[id.0] {
+            Node::Sbc(sbc) => sbc,
+            Node::Phone(_) | Node::Proxy(_) => panic!("node {} is no SBC", id.0),
+        }
+    }
+
     /// A phone, to tell it what to do.
     ///
     /// # Panics
@@ -340,17 +352,26 @@ impl Sim {
     /// What is wrong after everything is over: as [`Self::finish`] judges.
     #[must_use]
     pub fn faults_at_the_end(&mut self) -> Vec<String> {
+        let mut faults = self.faults_of_sbcs();
+        for node in &self.nodes {
+            if let Node::Phone(phone) = node {
+                faults.extend(phone.faults());
+            }
+        }
+        faults
+    }
+
+    /// The same without what phones hold against their peers: where somebody has lied to the SBCs,
+    /// phones have reason to complain.
+    #[must_use]
+    pub fn faults_of_sbcs(&mut self) -> Vec<String> {
         self.now = self.now + LINGERING;
         let now = self.now;
         let mut faults = Vec::new();
         for node in &mut self.nodes {
-            match node {
-                Node::Sbc(sbc) => {
-                    faults.extend(sbc.faults());
-                    faults.extend(sbc.leftovers(now));
-                }
-                Node::Phone(phone) => faults.extend(phone.faults()),
-                Node::Proxy(_) => {}
+            if let Node::Sbc(sbc) = node {
+                faults.extend(sbc.faults());
+                faults.extend(sbc.leftovers(now));
             }
         }
         faults
@@ -406,7 +427,7 @@ impl Sim {
         true
     }
 
-    fn push(&mut self, at: Instant, event: Event) {
+    pub(super) fn push(&mut self, at: Instant, event: Event) {
         self.number += 1;
         self.queue.push(Reverse(Entry {
             at,
@@ -467,6 +488,11 @@ impl Sim {
                     sbc.on_resolved(now, key, leg, addresses, wishes);
                 });
             }
+            Event::Verdict(node, key, verdict) => {
+                self.tell(node, |sbc, now, wishes| {
+                    sbc.on_verdict(now, key, verdict, wishes);
+                });
+            }
             Event::Command(node, key, command) => {
                 self.tell(node, |sbc, now, wishes| {
                     sbc.on_command(now, key, command, wishes);
@@ -513,17 +539,20 @@ impl Sim {
 
     fn grant(&mut self, id: NodeId, wishes: Wishes) {
         self.post(id, wishes.posts);
+        for (key, after, verdict) in wishes.verdicts {
+            self.push(self.now + after, Event::Verdict(id, key, verdict));
+        }
         for (key, leg, host) in wishes.lookups {
             let found = match host {
                 Host::Ip(ip) => vec![ip],
                 Host::Name(name) => self.names.get(&name).cloned().unwrap_or_default(),
             };
-            let at = self.now + self.wires.link.delay;
+            let at = self.now + self.wires.link.delay + self.lookup;
             self.push(at, Event::Resolved(id, key, leg, found));
         }
     }
 
-    fn post(&mut self, id: NodeId, posts: Vec<Post>) {
+    pub(super) fn post(&mut self, id: NodeId, posts: Vec<Post>) {
         let mut later = Vec::new();
         for post in posts {
             self.wires
@@ -543,6 +572,6 @@ impl Sim {
     }
 }
 
-fn address(ip: &str) -> IpAddr {
+pub(super) fn address(ip: &str) -> IpAddr {
     ip.parse().expect("an address")
 }

@@ -258,6 +258,7 @@ pub const LEG: Table = Table {
         ("300 to 699", &["300-699"]),
         ("64 T1 without final response", &["64 T1"]),
         ("early BYE", &["BYE"]),
+        ("ACK with another tag of ours, or none", &["ACK"]),
         ("timer of a re-INVITE's 2xx", &["timer"]),
         ("BYE (crossing)", &["BYE"]),
         ("anything new", &["CANCEL", "ACK", "BYE", "another request"]),
@@ -606,12 +607,7 @@ const CALL_NEVER: &[Never] = &[
     },
     Never {
         states: &["Admitting", "Dialing"],
-        inputs: &[
-            "caller's ACK",
-            "caller's BYE",
-            "CANCEL of a re-INVITE",
-            "no ACK",
-        ],
+        inputs: &["caller's ACK", "caller's BYE", "no ACK"],
         why: "there was no 2xx yet; a BYE is an early one, and counts as CANCEL",
     },
     Never {
@@ -626,8 +622,8 @@ const CALL_NEVER: &[Never] = &[
     },
     Never {
         states: &["Admitting"],
-        inputs: &["request of one side"],
-        why: "no response has shown the caller our tag",
+        inputs: &["CANCEL of a re-INVITE"],
+        why: "the caller's only INVITE is that which waits: its CANCEL ends the call",
     },
     Never {
         states: &["Admitting", "Dialing", "Connected", "Serving"],

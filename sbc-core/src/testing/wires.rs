@@ -133,6 +133,8 @@ pub(super) struct Wires {
     swallowing: HashSet<IpAddr>,
     /// Addresses where nothing arrives.
     dark: HashSet<IpAddr>,
+    /// Addresses to which nothing can be sent.
+    pub(super) unreachable: HashSet<IpAddr>,
     connections: BTreeMap<ConnectionId, Connection>,
     last: u64,
     losses: Vec<Loss>,
@@ -149,6 +151,7 @@ impl Wires {
             refusing: HashSet::new(),
             swallowing: HashSet::new(),
             dark: HashSet::new(),
+            unreachable: HashSet::new(),
             connections: BTreeMap::new(),
             last: 0,
             losses: Vec::new(),
@@ -222,6 +225,11 @@ impl Wires {
         })
     }
 
+    /// What went over the wires lately, the last first.
+    pub(super) fn recent(&self) -> impl Iterator<Item = &Post> {
+        self.trace.iter().rev().map(|(_, post, _)| post)
+    }
+
     fn note(&mut self, now: Instant, post: &Post, fate: &'static str) {
         self.trace.push((now, post.clone(), fate));
     }
@@ -236,6 +244,11 @@ impl Wires {
         later: &mut Vec<(Instant, Later)>,
     ) {
         match post.transport {
+            _ if self.unreachable.contains(&post.remote.ip()) => {
+                self.note(now, &post, "  (unreachable)");
+                let at = now + self.link.delay;
+                later.push((at, Later::Failed { node, post }));
+            }
             Transport::Udp => self.send_datagram(now, entropy, post, later),
             Transport::Tcp => self.send_stream(now, entropy, node, post, later),
         }

@@ -60,6 +60,11 @@ const RECORDING_SESSION: Table = Table {
             why: "a call is answered once, and no dialog ends before its 2xx",
         },
         Never {
+            states: &["`Dialling`"],
+            inputs: &["timeout"],
+            why: "our deadline comes within siprec's FAILOVER_TIME, 10 s; Timer B is 32 s",
+        },
+        Never {
             states: &["`Recording`"],
             inputs: &[
                 "`Answered`",

@@ -30,7 +30,7 @@ mod plan;
 mod renew;
 mod repeat;
 mod session;
-mod text;
+pub(super) mod text;
 
 pub use call::{End, Heard, PhoneCall};
 pub use plan::{Act, Answering, Placed, Renewal, Say, Spelling};

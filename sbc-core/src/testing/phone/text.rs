@@ -6,28 +6,28 @@ use std::fmt::Write as _;
 
 /// A request.
 #[derive(Debug)]
-pub(super) struct Request<'a> {
-    pub(super) method: &'a str,
-    pub(super) uri: &'a str,
-    pub(super) via: String,
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) call_id: &'a str,
-    pub(super) cseq: u32,
-    pub(super) max_forwards: u32,
-    pub(super) lines: Vec<String>,
-    pub(super) body: Option<Body>,
+pub(in crate::testing) struct Request<'a> {
+    pub(in crate::testing) method: &'a str,
+    pub(in crate::testing) uri: &'a str,
+    pub(in crate::testing) via: String,
+    pub(in crate::testing) from: String,
+    pub(in crate::testing) to: String,
+    pub(in crate::testing) call_id: &'a str,
+    pub(in crate::testing) cseq: u32,
+    pub(in crate::testing) max_forwards: u32,
+    pub(in crate::testing) lines: Vec<String>,
+    pub(in crate::testing) body: Option<Body>,
 }
 
 /// A body and what it is.
 #[derive(Debug)]
-pub(super) struct Body {
-    pub(super) kind: &'static str,
-    pub(super) text: String,
+pub(in crate::testing) struct Body {
+    pub(in crate::testing) kind: &'static str,
+    pub(in crate::testing) text: String,
 }
 
 impl Body {
-    pub(super) fn sdp(text: String) -> Self {
+    pub(in crate::testing) fn sdp(text: String) -> Self {
         Self {
             kind: "application/sdp",
             text,
@@ -36,7 +36,7 @@ impl Body {
 }
 
 impl Request<'_> {
-    pub(super) fn write(&self) -> Bytes {
+    pub(in crate::testing) fn write(&self) -> Bytes {
         let mut text = format!(
             "{} {} SIP/2.0\r\nVia: {}\r\nMax-Forwards: {}\r\nFrom: {}\r\nTo: {}\r\n\
              Call-ID: {}\r\nCSeq: {} {}\r\n",
@@ -57,7 +57,7 @@ impl Request<'_> {
 }
 
 /// A response to a request.
-pub(super) fn response(
+pub(in crate::testing) fn response(
     request: &Message,
     status: u16,
     to_tag: Option<&str>,
