@@ -277,6 +277,15 @@ fn without_an_ack_the_call_ends_over_udp_and_tcp() {
     });
 }
 
+#[test]
+fn the_configuration_to_play_them_by_hand_loads() {
+    let loaded = policies::Loaded::from_text("sbc.yaml", include_str!("scenarios/sbc.yaml"));
+    let compiled = loaded.and_then(|loaded| loaded.compile(&sbc::Modules));
+    compiled
+        .map(drop)
+        .unwrap_or_else(|errors| panic!("{errors}"));
+}
+
 /// Both sides of the border on `::1`, with media ports of their own.
 #[test]
 fn a_call_over_ipv6_on_both_legs() {

@@ -180,7 +180,7 @@ impl EndpointCore {
 
     fn refuse_broken(&self, flow: &Flow, message: &Message) -> Route {
         match self.stateless.refuse_defects(message) {
-            Some(reply) if message.is_request() && message.via().is_some() => {
+            Some(reply) if message.is_request() && has_via(message) => {
                 Route::Reply(transmit(*flow, message, &reply))
             }
             _ => Route::Drop(Dropped::Unanswerable),
@@ -292,6 +292,12 @@ impl EndpointCore {
     pub fn lingering(&self) -> usize {
         self.linger.len()
     }
+}
+
+/// Whether there is a Via, be it one that cannot be read: the refusal repeats it and goes where the
+/// request came from (RFC 4475 3.1.2.1).
+fn has_via(request: &Message) -> bool {
+    request.headers().any(|line| *line.name == HeaderName::Via)
 }
 
 #[cfg(test)]

@@ -51,6 +51,9 @@ impl Stateless {
             let accept = (HeaderName::Accept, "application/sdp");
             return self.verdict(request, StatusCode::of(200), &[allow(), accept]);
         }
+        if !answer_is_accepted(request) {
+            return self.verdict(request, StatusCode::of(406), &[]);
+        }
         if !body_is_understood(request) {
             let accept = (HeaderName::Accept, "application/sdp, multipart/mixed");
             return self.verdict(request, StatusCode::of(415), &[accept]);
@@ -67,8 +70,7 @@ impl Stateless {
         Verdict::Reply(Box::new(self.answer(request, status, "", headers)))
     }
 
-    /// A refusal of a request with defects; nothing for what cannot be answered: an ACK, or a
-    /// request whose topmost Via cannot be read.
+    /// A refusal of a request with defects; nothing for an ACK.
     pub(super) fn refuse_defects(&self, request: &Message) -> Option<Message> {
         let first = request.defects().iter().find(|defect| defect.is_fatal())?;
         if request.method() == Some(&Method::Ack) {
@@ -111,6 +113,19 @@ pub(super) fn transmit(flow: Flow, request: &Message, reply: &Message) -> Transm
 
 fn allow() -> (HeaderName, &'static str) {
     (HeaderName::Allow, ALLOW)
+}
+
+/// Whether the answer to an INVITE may hold SDP: Accept is not there, or names it (RFC 3261 §20.1,
+/// RFC 4475 §3.3.15).
+fn answer_is_accepted(request: &Message) -> bool {
+    let mut ranges = request.header_values(&HeaderName::Accept).peekable();
+    ranges.peek().is_none()
+        || ranges.any(|range| {
+            let essence = range.split(';').next().unwrap_or_default().trim();
+            ["application/sdp", "application/*", "*/*"]
+                .iter()
+                .any(|wanted| essence.eq_ignore_ascii_case(wanted))
+        })
 }
 
 /// Whether the body is one that a call can begin with (RFC 3261 §8.2.3): none, SDP, or parts.

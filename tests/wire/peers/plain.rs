@@ -403,13 +403,11 @@ fn framed(stream: &mut TcpStream, kept: &mut Vec<u8>) -> Option<Vec<u8>> {
         while kept.starts_with(b"\r\n") {
             kept.drain(..2);
         }
-        let text = String::from_utf8_lossy(kept);
-        if let Some((head, _)) = text.split_once("\r\n\r\n") {
-            let length: usize = Text(head.to_owned())
-                .header("Content-Length")
-                .parse()
-                .expect("a length");
-            let end = head.len() + 4 + length;
+        // By bytes: what comes back of a broken message need not be UTF-8.
+        if let Some(at) = kept.windows(4).position(|part| part == b"\r\n\r\n") {
+            let head = Text(String::from_utf8_lossy(&kept[..at]).into_owned());
+            let length: usize = head.header("Content-Length").parse().expect("a length");
+            let end = at + 4 + length;
             if kept.len() >= end {
                 return Some(kept.drain(..end).collect());
             }

@@ -8,6 +8,7 @@ mod properties;
 mod rfc4475;
 mod rfc5118;
 mod torture;
+mod torture_case;
 mod wire;
 
 use super::Message;

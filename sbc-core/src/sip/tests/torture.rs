@@ -1,87 +1,12 @@
 //! The torture messages of this repository: each file of `tests/torture` is a message and what
 //! must become of it.
 //!
-//! A file is `key: value` lines, a line `---`, and the message. Its line ends are written as LF
-//! and read as CRLF; `\xHH` is a byte, `\\` a backslash, `\` before a line end takes both away,
-//! `\{N*c}` stands for N times the byte c.
-//! Lines that start with `#` say what the file shows.
-//!
-//! | key | value |
-//! |---|---|
-//! | `datagram` | `ok`, or the defects, `;` between them, or `error` and the [`ParseError`] |
-//! | `stream` | the same for the message on a stream; left out where it is as the datagram |
-//! | the name of a view, see `view` | what it gives; `-` for nothing |
-//! | `header NAME` | the value |
+//! `torture_case` says how a file reads.
 
+use super::torture_case::Case;
 use crate::sip::{Framed, Framer, HeaderName, Message, ParseError};
 use bytes::Bytes;
 use std::path::{Path, PathBuf};
-
-pub(super) struct Case {
-    pub(super) name: String,
-    expect: Vec<(String, String)>,
-    pub(super) wire: Vec<u8>,
-}
-
-impl Case {
-    fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (head, message) = text
-            .split_once("\n---\n")
-            .unwrap_or_else(|| panic!("{name}: no line ---"));
-        let expect = head
-            .lines()
-            .filter(|line| !line.starts_with('#') && !line.is_empty())
-            .map(|line| {
-                let (key, value) = line
-                    .split_once(": ")
-                    .unwrap_or_else(|| panic!("{name}: not `key: value`: {line}"));
-                (key.to_owned(), value.to_owned())
-            })
-            .collect();
-        Self {
-            wire: wire(message),
-            name,
-            expect,
-        }
-    }
-
-    fn expected(&self, key: &str) -> Option<&str> {
-        let found = self.expect.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.as_str())
-    }
-}
-
-fn wire(message: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut bytes = message.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\n' => out.extend_from_slice(b"\r\n"),
-            b'\\' => match bytes.next() {
-                Some(b'x') => {
-                    let hex: String = bytes.by_ref().take(2).map(char::from).collect();
-                    out.push(u8::from_str_radix(&hex, 16).unwrap());
-                }
-                Some(b'\n') => {}
-                Some(b'{') => {
-                    let inside: String = bytes
-                        .by_ref()
-                        .map(char::from)
-                        .take_while(|c| *c != '}')
-                        .collect();
-                    let (count, byte) = inside.split_once('*').unwrap();
-                    out.extend(byte.repeat(count.parse().unwrap()).bytes());
-                }
-                Some(b'\\') => out.push(b'\\'),
-                other => panic!("unknown escape {other:?}"),
-            },
-            byte => out.push(byte),
-        }
-    }
-    out
-}
 
 fn verdict(result: &Result<Message, ParseError>) -> String {
     match result {
@@ -167,8 +92,10 @@ fn every_torture_message_becomes_what_its_file_says() {
             case.expected("stream").unwrap_or(expected),
         );
         for (key, expected) in &case.expect {
-            if let (false, Ok(message)) = (matches!(key.as_str(), "datagram" | "stream"), &datagram)
-            {
+            if let (false, Ok(message)) = (
+                matches!(key.as_str(), "datagram" | "stream" | "reply"),
+                &datagram,
+            ) {
                 check(key, view(message, key), expected);
             }
         }
