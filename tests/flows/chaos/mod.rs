@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::{CALLS_OF_A_WORLD, Chaos};
 
 /// A run of so many worlds reaches so many percent of the pairs of state and input.
-const WORLDS_THAT_COVER: u64 = 500;
+const WORLDS_THAT_COVER: u64 = 5_000;
 const COVERED: usize = 95;
 
 fn number(name: &str, default: u64) -> u64 {
