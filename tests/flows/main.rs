@@ -1,5 +1,6 @@
 //! Whole SBCs between phones that share no machine with them, in virtual time, over a network that
-//! misbehaves by seed. One file for each feature; `chaos` draws calls at random.
+//! misbehaves by seed. One file for each feature; `chaos` draws calls at random. Most flows run
+//! over five kinds of network (`world::each_network`), with `SBC_FLOW_SEEDS` seeds each.
 
 mod agreement;
 mod basic;
