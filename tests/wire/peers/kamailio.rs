@@ -55,8 +55,6 @@ impl Drop for Kamailio {
     fn drop(&mut self) {
         // Its workers are processes too, which only it can end.
         self.process.terminate();
-        if !std::thread::panicking() {
-            self.process.wait_for_end(PATIENCE);
-        }
+        self.process.end_within(PATIENCE);
     }
 }

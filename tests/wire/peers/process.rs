@@ -100,14 +100,23 @@ impl Process {
         self.wait(what, within, |_| condition().then_some(()));
     }
 
-    /// How it ended. Panics when it has not after `within`.
-    pub(crate) fn wait_for_end(&mut self, within: Duration) -> ExitStatus {
+    /// How it ended; nothing when it has not after `within`.
+    pub(crate) fn end_within(&mut self, within: Duration) -> Option<ExitStatus> {
         let mut silent = 0;
         while silent < glances(within) {
-            if let Some(status) = self.ended() {
-                return status;
+            let ended = self.ended();
+            if ended.is_some() {
+                return ended;
             }
             silent += self.glance();
+        }
+        None
+    }
+
+    /// How it ended. Panics when it has not after `within`.
+    pub(crate) fn wait_for_end(&mut self, within: Duration) -> ExitStatus {
+        if let Some(status) = self.end_within(within) {
+            return status;
         }
         panic!(
             "{} has not ended within {within:?}; it said:\n{}",
