@@ -13,6 +13,9 @@ pub const HEADERS: usize = 128;
 /// Via values of a message: Max-Forwards starts at 70 (RFC 3261 §8.1.1.6), so no real chain is
 /// longer; 32 would refuse the 34 of RFC 4475 §3.1.1.7, which are legal.
 pub const VIAS: usize = 70;
+/// Hops that a call may still go when it reaches us, whatever its sender says: what RFC 3261
+/// §8.1.1.6 recommends to begin with. A call that a mistake sends in a circle ends after so many.
+pub const MAX_FORWARDS: u32 = 70;
 /// Leaf parts of a multipart body.
 pub const BODY_PARTS: usize = 16;
 /// Nested multiparts.

@@ -3,7 +3,8 @@
 use crate::recorder::plan;
 use crate::world::{INSIDE, World, border, millis, secs, to_bob};
 use sbc_core::limits;
-use sbc_core::testing::{Answering, End, Placed, Say};
+use sbc_core::testing::{Answering, End, Placed, Route, Say};
+use sbc_core::transport::Transport;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -89,4 +90,42 @@ fn hundreds_of_abandoned_invites_hold_few_ports_and_give_all_of_them_back() {
     world.sim.finish();
     let ended = world.sim.phone(world.alice).calls()[last].ended();
     assert_eq!(ended, Some(End::HungUp));
+}
+
+#[test]
+fn max_forwards_goes_down_by_one_and_is_never_above_the_limit() {
+    let beyond = limits::MAX_FORWARDS + 1;
+    // From 256 on it is none, as if it had not come (RFC 4475 §3.1.2.4).
+    let heard = [
+        (1, 0),
+        (70, 69),
+        (beyond, 69),
+        (255, 69),
+        (256, 69),
+        (4_000_000, 69),
+    ];
+    for (said, wanted) in heard {
+        let mut placed = call();
+        placed.max_forwards = said;
+        let world = World::new(1).run(placed);
+        let invite = &world.bobs().messages()[0].message;
+        assert_eq!(invite.max_forwards(), Some(wanted), "{said}");
+        assert_eq!(world.alices().ended(), Some(End::HungUp));
+    }
+}
+
+/// Whatever a stranger writes into it: a call that comes back again and again ends.
+#[test]
+fn a_circle_is_as_long_as_the_limit_and_no_longer() {
+    for said in [70, 255, 300, 6000] {
+        let to_ourselves = Route::to(0, INSIDE, Transport::Udp);
+        let mut world = World::with(1, border().otherwise(to_ourselves));
+        let mut placed = call();
+        placed.max_forwards = said;
+        world.sim.call(world.alice, placed);
+        world.sim.finish();
+        assert_eq!(world.alices().ended(), Some(End::Refused(483)));
+        let calls = world.sim.sbc(world.sbc).ended().count();
+        assert_eq!(calls, limits::MAX_FORWARDS as usize + 1, "{said}");
+    }
 }

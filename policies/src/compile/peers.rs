@@ -1,13 +1,14 @@
 //! Trunks, their sources, recorders.
 
 use super::Scope;
-use crate::engine::{Listed, Sources, TrunkId, TrunkPlan, sender, target};
+use crate::engine::{Listed, Sources, TrunkId, TrunkPlan, addresses, sender, target};
 use crate::schema::{SipUri, Spanned};
 use crate::visit::Report;
 use sbc_core::net::{RealmId, Trust};
 use sbc_core::ports::{RecorderPlan, SideLegFactory};
 use sbc_core::transport::{Target, Transport};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One plan for each trunk of the schema, in its order.
@@ -62,6 +63,14 @@ fn checked(
             uri.at,
             format!("realm {name} has no {wanted} listener that could send there"),
             format!("add a {wanted} listener to {name}, or write ;transport={other}"),
+        );
+    }
+    let ours = |address: &SocketAddr| scope.network.is_ours(*address);
+    if addresses(&target).as_ref().is_some_and(ours) {
+        report.warn(
+            uri.at,
+            "this target is a listener of our own: what goes there comes back",
+            "write where the request shall end",
         );
     }
     for param in uri.0.params.split(';').filter(|p| !p.is_empty()) {

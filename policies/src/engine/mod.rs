@@ -9,7 +9,7 @@ mod rules;
 
 pub(crate) use order::Listed;
 pub(crate) use origin::{Origins, Sources, TrunkId};
-pub(crate) use outgoing::{sender, target};
+pub(crate) use outgoing::{addresses, sender, target};
 pub(crate) use rules::HeaderRules;
 
 use crate::condition;
@@ -260,7 +260,7 @@ impl Engine {
         let uri = request_uri(facts, route)?;
         let not_found = || refuse(StatusCode::of(404), "", &route.name);
         let target = target(uri, Transport::Udp).ok_or_else(not_found)?;
-        if outgoing::addresses(&target).is_some_and(|address| self.network.is_ours(address)) {
+        if addresses(&target).is_some_and(|address| self.network.is_ours(address)) {
             return Err(not_found());
         }
         self.target_plan(route, realm, uri, target, facts, || uri.clone())

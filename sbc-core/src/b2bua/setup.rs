@@ -8,15 +8,13 @@ use super::plan::{CallPlan, Connect, Redirect, TargetPlan};
 use super::redirect;
 use super::relay::{Border, cross};
 use crate::dialog::DialogIds;
+use crate::limits;
 use crate::ports::{Effect, MediaError, RequestFacts, RuleFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-/// Max-Forwards of a request that has none (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u32 = 70;
 
 impl Call {
     /// Asks the policy and acts on it.
@@ -386,7 +384,8 @@ fn new_dial(
         to,
         max_forwards: invite
             .max_forwards()
-            .unwrap_or(MAX_FORWARDS)
+            .unwrap_or(limits::MAX_FORWARDS)
+            .min(limits::MAX_FORWARDS)
             .saturating_sub(1),
         contact_params: "",
         draft: Box::new(draft),

@@ -98,6 +98,9 @@ fn route(dice: &mut Entropy, n: u64) -> Route {
     if dice.chance(0.2) {
         route = route.going_on_after(FailoverCodes::NONE.with(300, 699));
     }
+    if dice.chance(0.15) {
+        route = route.with_transparent_ids();
+    }
     route
         .redirected(pick(dice, &[Redirect::Follow, Redirect::PassIfTrusted]))
         .ringing(secs(10 + dice.below(60)))
