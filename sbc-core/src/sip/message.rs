@@ -216,8 +216,8 @@ impl Message {
         })
     }
 
-    /// Max-Forwards; nothing where it is missing or no number from 0 to 255 (RFC 3261 §20.22), which
-    /// counts as missing (RFC 4475 §3.1.2.4).
+    /// Max-Forwards; nothing where it is missing or no number from 0 to 255 (RFC 3261 §20.22),
+    /// which counts as missing (RFC 4475 §3.1.2.4).
     #[must_use]
     pub fn max_forwards(&self) -> Option<u32> {
         text::number(self.header(&HeaderName::MaxForwards)?).filter(|hops| *hops <= 255)
