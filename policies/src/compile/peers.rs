@@ -8,7 +8,6 @@ use sbc_core::net::{RealmId, Trust};
 use sbc_core::ports::{RecorderPlan, SideLegFactory};
 use sbc_core::transport::{Target, Transport};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// One plan for each trunk of the schema, in its order.
@@ -25,6 +24,7 @@ pub(super) fn trunks(report: &mut Report, scope: &Scope<'_>) -> Vec<TrunkPlan> {
             .iter()
             .filter_map(|t| {
                 let target = checked(report, scope, realm?, &t.uri, Transport::Udp)?;
+                warn_of_ourselves(report, scope, &t.uri, &target);
                 Some(Listed {
                     uri: t.uri.value.clone(),
                     target,
@@ -42,6 +42,22 @@ pub(super) fn trunks(report: &mut Report, scope: &Scope<'_>) -> Vec<TrunkPlan> {
         });
     }
     plans
+}
+
+/// A recording server may well be our own; a trunk is not.
+fn warn_of_ourselves(
+    report: &mut Report,
+    scope: &Scope<'_>,
+    uri: &Spanned<SipUri>,
+    target: &Target,
+) {
+    if addresses(target).is_some_and(|address| scope.network.is_ours(address)) {
+        report.warn(
+            uri.at,
+            "this target is a listener of our own: what goes there comes back",
+            "write where the request shall end",
+        );
+    }
 }
 
 /// Where a URI is sent to, if a listener of the realm can send there.
@@ -63,14 +79,6 @@ fn checked(
             uri.at,
             format!("realm {name} has no {wanted} listener that could send there"),
             format!("add a {wanted} listener to {name}, or write ;transport={other}"),
-        );
-    }
-    let ours = |address: &SocketAddr| scope.network.is_ours(*address);
-    if addresses(&target).as_ref().is_some_and(ours) {
-        report.warn(
-            uri.at,
-            "this target is a listener of our own: what goes there comes back",
-            "write where the request shall end",
         );
     }
     for param in uri.0.params.split(';').filter(|p| !p.is_empty()) {
