@@ -11,6 +11,7 @@ mod call;
 mod event;
 mod in_dialog;
 mod io;
+mod legs;
 mod media;
 mod recording;
 mod redirect;

@@ -1,8 +1,9 @@
 //! Side legs: each decides about a recorder's leg; the call owns leg and media.
 
-use super::call::{Call, Role};
+use super::call::Call;
 use super::event::CallEvent;
 use super::io::{Cx, LegId};
+use super::legs::Role;
 use super::plan::Connect;
 use super::view::Agreed;
 use crate::dialog::DialogIds;

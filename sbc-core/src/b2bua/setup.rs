@@ -1,8 +1,9 @@
 //! From the INVITE to the answer: plan, modules, targets one after the other, early media, 2xx.
 
-use super::call::{Call, Dialing, Phase, Role, Seat};
+use super::call::{Call, Dialing, Phase};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
+use super::legs::{Role, Seat};
 use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::{CallPlan, Connect, Redirect, TargetPlan};
 use super::redirect;

@@ -1,8 +1,9 @@
 //! The end of a call, from whatever side it comes.
 
-use super::call::{Call, Ended, Phase, Role};
+use super::call::{Call, Ended, Phase};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
+use super::legs::Role;
 use crate::ports::{MediaCmd, SessionId};
 use crate::sip::{Message, Method, StatusCode};
 use bytes::Bytes;
