@@ -11,6 +11,7 @@ mod forking;
 mod glare;
 mod hold;
 mod in_dialog;
+mod info;
 mod ipv6;
 mod late_offer;
 mod limits;

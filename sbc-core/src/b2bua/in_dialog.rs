@@ -11,6 +11,7 @@
 //! | INFO, else UPDATE without SDP | connected | passed on |
 //! | with a Require that is not ours | any time | 420 with Unsupported (RFC 3261 §8.2.2.3) |
 //! | re-INVITE, UPDATE with a body that holds no SDP | any time | 415 (§8.2.3) |
+//! | INFO with SDP, or a multipart that cannot be read | any time | 415: it offers nothing (RFC 6337 §2.2) and would show a side's addresses |
 //! | UPDATE with SDP of the callee | before the answer | 491: our offer has no answer that is certain (RFC 3311 §5.2, RFC 6337 §2.2) |
 //! | any other of them | before the answer | 500 with Retry-After (RFC 3261 §14.2, RFC 3311 §5.2) |
 //! | OPTIONS | any time | 200 |
@@ -34,6 +35,7 @@ use super::event::{EndedBy, Side};
 use super::io::{Cx, LegId};
 use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::Connect;
+use super::relay::cross_description;
 use super::setup::reason_of;
 use super::view::Agreed;
 use crate::limits;
@@ -47,6 +49,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 const SDP: &str = "application/sdp";
+/// What an INFO may bring (RFC 3261 §20.1).
+const NO_SDP: &str = "application/sdp;q=0, */*";
 
 /// The header rules of the call, and the request they look at.
 #[derive(Debug)]
@@ -260,6 +264,7 @@ impl Call {
             let content_type = request.header(&HeaderName::ContentType).unwrap_or_default();
             // Read from a header: without line breaks.
             let _typed = draft.set_body(content_type, request.body());
+            cross_description(&request, &mut draft);
         }
         if method == Method::Invite {
             self.reply_to_side(cx, here, asked, &request, 100, &[]);
@@ -409,14 +414,15 @@ impl Call {
         ) else {
             return;
         };
-        let headers = self.crossing(there, here, response);
+        let mut headers = self.crossing(there, here, response);
         let own_body = response.body();
         let own_type = response
             .header(&HeaderName::ContentType)
             .unwrap_or_default();
         let (content_type, body) = match (sdp.is_empty(), &exchange.state) {
             (false, _) => (SDP, sdp),
-            (true, Session::Same) if !own_body.is_empty() && response.sdp().is_none() => {
+            (true, Session::Same) if !own_body.is_empty() && !describes_media(response) => {
+                cross_description(response, &mut headers);
                 (own_type, &own_body)
             }
             (true, _) => ("", sdp),
@@ -529,9 +535,18 @@ fn own_answer(request: &Message) -> Option<(u16, HeaderName, String)> {
     if !passes {
         return Some((200, HeaderName::Allow, ALLOW.into()));
     }
-    let describes = request.method() != Some(&Method::Info);
-    if describes && !request.body().is_empty() && request.sdp().is_none() {
-        return Some((415, HeaderName::Accept, SDP.into()));
+    if request.body().is_empty() {
+        return None;
     }
-    None
+    if request.method() == Some(&Method::Info) {
+        let refused = || (415, HeaderName::Accept, NO_SDP.into());
+        return describes_media(request).then(refused);
+    }
+    let offers = request.sdp().is_some();
+    (!offers).then(|| (415, HeaderName::Accept, SDP.into()))
+}
+
+/// Whether a body holds SDP, or may hold it: a multipart that cannot be read.
+fn describes_media(message: &Message) -> bool {
+    message.sdp().is_some() || message.parts().is_err()
 }

@@ -26,6 +26,22 @@ pub(super) fn cross(message: &Message, draft: &mut Message, border: Border) {
     }
 }
 
+/// Copies what describes a body that crosses as it is, but its type (RFC 3261 §20.11 to §20.13).
+pub(super) fn cross_description(message: &Message, draft: &mut Message) {
+    for line in message.headers() {
+        let describes = matches!(
+            line.name,
+            HeaderName::ContentDisposition
+                | HeaderName::ContentEncoding
+                | HeaderName::ContentLanguage
+                | HeaderName::MimeVersion
+        );
+        if describes && line.value().is_some() {
+            draft.push_copy(line);
+        }
+    }
+}
+
 /// Whether a header crosses. Anything that is not named here stays on its side: it belongs to the
 /// dialog, the transaction, the transport or the body; or it is negotiated with us (Allow,
 /// Supported, Require, Session-Expires, Replaces and kin); or it names a host or its software
@@ -47,6 +63,8 @@ const fn crosses(name: &HeaderName, border: Border) -> bool {
         | HeaderName::AcceptContact
         | HeaderName::RejectContact
         | HeaderName::RequestDisposition
+        | HeaderName::InfoPackage
+        | HeaderName::RecvInfo
         | HeaderName::Authorization
         | HeaderName::ProxyAuthorization
         | HeaderName::WwwAuthenticate

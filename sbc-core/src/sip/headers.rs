@@ -144,6 +144,8 @@ names! {
     ContentEncoding => "Content-Encoding",
     ContentLanguage => "Content-Language",
     MimeVersion => "MIME-Version",
+    InfoPackage => "Info-Package",
+    RecvInfo => "Recv-Info",
     Allow => "Allow",
     Accept => "Accept",
     AcceptEncoding => "Accept-Encoding",

@@ -98,6 +98,7 @@ impl StatusCode {
             423 => "Interval Too Brief",
             430 => "Flow Failed",
             433 => "Anonymity Disallowed",
+            469 => "Bad Info Package",
             480 => "Temporarily Unavailable",
             481 => "Call/Transaction Does Not Exist",
             482 => "Loop Detected",

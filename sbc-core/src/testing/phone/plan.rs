@@ -179,6 +179,8 @@ pub enum Act {
     Info,
     /// A request with a body that is plain text.
     Text(&'static str),
+    /// A request with this body of this type; SDP in an INVITE or UPDATE is an offer.
+    Body(&'static str, &'static str, &'static str),
     /// Any other request, without body.
     Other(&'static str),
 }
@@ -187,7 +189,10 @@ impl Act {
     /// Whether it is a new offer, or asks for one.
     #[must_use]
     pub const fn renews(self) -> bool {
-        !matches!(self, Self::Info | Self::Text(_) | Self::Other(_))
+        !matches!(
+            self,
+            Self::Info | Self::Text(_) | Self::Body(..) | Self::Other(_)
+        )
     }
 
     pub(super) const fn method(self) -> &'static str {
@@ -195,7 +200,7 @@ impl Act {
             Self::Invite(_) | Self::InviteAndCancel(_) | Self::Ask => "INVITE",
             Self::Update(_) => "UPDATE",
             Self::Info => "INFO",
-            Self::Text(method) | Self::Other(method) => method,
+            Self::Text(method) | Self::Body(method, ..) | Self::Other(method) => method,
         }
     }
 }

@@ -185,6 +185,13 @@ impl Phone {
                 kind: "text/plain",
                 text: "hello\r\n".into(),
             }),
+            Act::Body(method, kind, text) => {
+                if method != "INFO" {
+                    session.said = Some(text.into());
+                }
+                let text = text.into();
+                Some(Body { kind, text })
+            }
             Act::Other(_) => None,
         };
         self.calls[call].dialogs[dialog].cseq += 1;
