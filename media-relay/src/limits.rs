@@ -10,7 +10,8 @@ pub(crate) const READY: usize = 512;
 pub(crate) const ROUNDS: usize = 16;
 /// Commands that wait for a worker; beyond, the caller waits for the worker, which never blocks.
 pub(crate) const COMMANDS: usize = 4096;
-/// Ports of a session: two sides and four recorders with two streams each, and room to move.
+/// Ports of a session: two sides and four recorders with two streams each, and room to move; an
+/// offer that needs more gets 488.
 pub(crate) const SESSION_PORTS: usize = 64;
 /// Sinks of a port: the other side, one file, the recorders.
 pub(crate) const SINKS: usize = 16;

@@ -208,7 +208,7 @@ impl MediaPlane for MediaRelay {
         if ports.len() >= SESSION_PORTS {
             drop(sockets);
             self.pool.release(now, lease);
-            return Err(MediaError::NoPorts);
+            return Err(MediaError::SessionFull);
         }
         ports.push((id, Arc::clone(&counters)));
         let new = NewPort {

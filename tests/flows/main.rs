@@ -19,6 +19,7 @@ mod lost;
 mod media;
 mod nat;
 mod negotiation;
+mod offers;
 mod owed;
 mod paths;
 mod recorder;

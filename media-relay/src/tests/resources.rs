@@ -52,7 +52,7 @@ fn a_session_has_so_many_ports_and_no_more() {
         bench.relay.reserve(SessionId(1), &range).unwrap();
     }
     let none = bench.relay.reserve(SessionId(1), &range);
-    assert_eq!(none, Err(MediaError::NoPorts));
+    assert_eq!(none, Err(MediaError::SessionFull));
     assert!(bench.relay.reserve(SessionId(2), &range).is_ok());
 }
 

@@ -33,19 +33,18 @@
 use super::call::{Call, Connected, Phase};
 use super::event::{EndedBy, Side};
 use super::io::{Cx, LegId};
-use super::media::{Half, MediaFault, Passing, Version};
+use super::media::{Before, Half, MediaFault, Passing, Version};
 use super::plan::Connect;
 use super::relay::cross_description;
 use super::setup::reason_of;
 use super::view::Agreed;
 use crate::limits;
-use crate::ports::{MessageRules, Peer, RequestFacts, RuleFacts};
+use crate::ports::{MessageRules, RequestFacts, RuleFacts};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transaction::{Outcome, TxId};
 use crate::transport::Incoming;
 use crate::ua::{ALLOW, Leg, Reply, unknown_extensions};
 use bytes::Bytes;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 const SDP: &str = "application/sdp";
@@ -110,10 +109,10 @@ pub(super) struct Exchange {
 enum Session {
     /// Nothing.
     Same,
-    /// An offer of the side that asked; and what ports faced before.
-    Offered(Bytes, HashMap<u64, Peer>),
+    /// An offer of the side that asked; and what the call had before.
+    Offered(Bytes, Before),
     /// A re-INVITE without SDP: the other side will offer.
-    Asked(HashMap<u64, Peer>),
+    Asked(Before),
     /// It did; the ACK of the side that asked brings the answer.
     Answering(Bytes),
 }
@@ -246,14 +245,16 @@ impl Call {
         ) else {
             return;
         };
-        let before = self.media.peers();
+        let before = self.media.before();
         let (state, body) = match (request.sdp(), &method) {
             (Some(sdp), _) => match self.pass_session(cx, Half::Offer, from, &sdp) {
                 Ok(body) => (Session::Offered(sdp, before), body),
                 Err(fault) => {
                     tracing::info!(%fault, "an offer cannot be passed on");
                     self.restore(before);
-                    return self.reply_to_side(cx, here, asked, &request, 488, &[]);
+                    let warning = [(HeaderName::Warning, fault.refusal().1)];
+                    let told = &warning[usize::from(warning[0].1.is_empty())..];
+                    return self.reply_to_side(cx, here, asked, &request, 488, told);
                 }
             },
             (None, Method::Invite) => (Session::Asked(before), Bytes::new()),
@@ -287,7 +288,12 @@ impl Call {
                 };
                 connected.exchanges.push(exchange);
             }
-            _ => self.reply_to_side(cx, here, asked, &request, 500, &[]),
+            _ => {
+                if let Session::Offered(_, before) | Session::Asked(before) = state {
+                    self.restore(before);
+                }
+                self.reply_to_side(cx, here, asked, &request, 500, &[]);
+            }
         }
     }
 
@@ -318,10 +324,21 @@ impl Call {
         )
     }
 
-    fn restore(&mut self, before: HashMap<u64, Peer>) {
+    fn restore(&mut self, before: Before) {
         let mut commands = Vec::new();
         self.media.restore(before, &mut commands);
         self.media_commands(commands);
+    }
+
+    /// Both sides agreed anew. A recorder may still fork the ports of a closed line: then the call
+    /// keeps them.
+    fn agree(&mut self, cx: &mut Cx<'_>, agreed: &Agreed) {
+        self.tell_recordings(cx, agreed);
+        if self.recordings.is_empty() {
+            let mut commands = Vec::new();
+            self.media.release_closed(&mut commands);
+            self.media_commands(commands);
+        }
     }
 
     /// What became of a request that was passed on to `side`.
@@ -389,7 +406,7 @@ impl Call {
             response.sdp(),
         ) {
             (Session::Offered(offer, _), Some(answer)) => {
-                self.tell_recordings(cx, &Agreed::new(exchange.from, &offer, &answer));
+                self.agree(cx, &Agreed::new(exchange.from, &offer, &answer));
             }
             (Session::Asked(_), Some(offer)) => {
                 exchange.state = Session::Answering(offer);
@@ -482,7 +499,7 @@ impl Call {
         let draft = self.draft_for(side, Method::Ack, Some(ack), body);
         self.with_leg(cx, there, |leg, cx| leg.ack_reinvite(cx, Some(&draft)));
         match passed {
-            Ok(_) => self.tell_recordings(cx, &Agreed::new(side.other(), &offer, &answer)),
+            Ok(_) => self.agree(cx, &Agreed::new(side.other(), &offer, &answer)),
             Err(fault) => {
                 tracing::info!(%fault, "the answer of an ACK cannot be used");
                 self.end(cx, EndedBy::Us, "the sides no longer agree on a session");

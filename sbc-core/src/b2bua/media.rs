@@ -26,6 +26,28 @@ pub(super) enum MediaFault {
     /// RFC 3264 §6: the same number of media descriptions, of the same kinds.
     #[error("the answer does not fit the offer")]
     Misfit,
+    /// RFC 3264 §8: an offer inside a call has at least the media descriptions of the one before.
+    #[error("an offer with fewer media descriptions than before")]
+    Fewer,
+}
+
+impl MediaFault {
+    /// What an offer with it is refused with: status and Warning (RFC 3261 §20.43), which may be
+    /// empty.
+    pub(super) const fn refusal(self) -> (u16, &'static str) {
+        match self {
+            Self::Sdp(_) => (488, "399 - \"the SDP cannot be read\""),
+            Self::Family => (488, "301 - \"the sides have no address family in common\""),
+            Self::Nothing | Self::Misfit => (488, "304 - \"no media that can be relayed\""),
+            Self::Fewer => (488, "399 - \"fewer media descriptions than before\""),
+            Self::Media(MediaError::SessionFull) => (
+                488,
+                "399 - \"more media descriptions than a call may have\"",
+            ),
+            Self::Media(MediaError::NoPorts | MediaError::NoDescriptors) => (503, ""),
+            Self::Media(MediaError::Bind | MediaError::Closed) => (500, ""),
+        }
+    }
 }
 
 /// One m-line.
@@ -43,6 +65,13 @@ impl Line {
             Side::B => self.b,
         }
     }
+}
+
+/// What to go back to where an offer is refused (RFC 3261 §14.1).
+#[derive(Debug)]
+pub(super) struct Before {
+    lines: Vec<Line>,
+    peers: HashMap<u64, Peer>,
 }
 
 /// The description that a side was last sent: its `o=` line is ours, its version grows by one with
@@ -152,6 +181,9 @@ impl CallMedia {
             return Err(MediaFault::Misfit);
         }
         if passing.half == Half::Offer {
+            if passing.version == Version::Next && sdp.media_count() < self.lines.len() {
+                return Err(MediaFault::Fewer);
+            }
             self.offered = kinds().map(Into::into).collect();
             self.lines
                 .resize(sdp.media_count().max(self.lines.len()), Line::default());
@@ -323,24 +355,50 @@ impl CallMedia {
         body
     }
 
-    /// What each port faces now: to go back to if an offer is refused.
-    pub(super) fn peers(&self) -> HashMap<u64, Peer> {
-        self.peers.clone()
+    /// What the call has now: to go back to if an offer is refused.
+    pub(super) fn before(&self) -> Before {
+        Before {
+            lines: self.lines.clone(),
+            peers: self.peers.clone(),
+        }
     }
 
-    /// The offer was refused: each port faces what it did before (RFC 3261 §14.1).
-    pub(super) fn restore(&mut self, peers: HashMap<u64, Peer>, commands: &mut Vec<MediaCmd>) {
-        for line in &self.lines {
-            for port in [line.a, line.b].into_iter().flatten() {
-                let before = peers.get(&port.id.0);
-                if let Some(before) = before
-                    && self.peers.get(&port.id.0) != Some(before)
-                {
-                    commands.push(MediaCmd::Peer(port.id, *before));
-                }
+    /// The offer was refused: each port faces what it did before (RFC 3261 §14.1), and those that
+    /// it was given are given back.
+    pub(super) fn restore(&mut self, before: Before, commands: &mut Vec<MediaCmd>) {
+        let kept = |line: &Line| [line.a, line.b].into_iter().flatten();
+        for port in self.lines.iter().flat_map(kept) {
+            if !before.lines.iter().flat_map(kept).any(|b| b.id == port.id) {
+                commands.push(MediaCmd::Release(port.id));
+            } else if let Some(faced) = before.peers.get(&port.id.0)
+                && self.peers.get(&port.id.0) != Some(faced)
+            {
+                commands.push(MediaCmd::Peer(port.id, *faced));
             }
         }
-        self.peers = peers;
+        self.lines = before.lines;
+        self.peers = before.peers;
+    }
+
+    /// Both sides agreed: ports of lines that no side has open are given back. One that is opened
+    /// again gets others.
+    pub(super) fn release_closed(&mut self, commands: &mut Vec<MediaCmd>) {
+        let peers = &mut self.peers;
+        for line in &mut self.lines {
+            let faces = |port: MediaPort| {
+                let peer = peers.get(&port.id.0);
+                peer.is_some_and(|peer| peer.send || peer.receive)
+            };
+            let ports = [line.a, line.b].into_iter().flatten();
+            if ports.clone().any(faces) {
+                continue;
+            }
+            for port in ports {
+                peers.remove(&port.id.0);
+                commands.push(MediaCmd::Release(port.id));
+            }
+            *line = Line::default();
+        }
     }
 
     /// The lines over which media flows: index, port of side A, port of side B.

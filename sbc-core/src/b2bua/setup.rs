@@ -10,7 +10,7 @@ use super::redirect;
 use super::relay::{Border, cross};
 use crate::dialog::DialogIds;
 use crate::limits;
-use crate::ports::{Effect, MediaError, RequestFacts, RuleFacts, Verdict};
+use crate::ports::{Effect, RequestFacts, RuleFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
@@ -312,15 +312,7 @@ impl Call {
 
     fn refuse_media(&mut self, cx: &mut Cx<'_>, fault: MediaFault) {
         tracing::info!(%fault, "the caller's offer cannot be passed on");
-        let (status, warning) = match fault {
-            MediaFault::Sdp(_) => (488, "399 - \"the SDP cannot be read\""),
-            MediaFault::Family => (488, "301 - \"the sides have no address family in common\""),
-            MediaFault::Nothing | MediaFault::Misfit => {
-                (488, "304 - \"no media that can be relayed\"")
-            }
-            MediaFault::Media(MediaError::NoPorts | MediaError::NoDescriptors) => (503, ""),
-            MediaFault::Media(_) => (500, ""),
-        };
+        let (status, warning) = fault.refusal();
         let mut headers = Message::response(StatusCode::of(200), "");
         if !warning.is_empty() {
             let _fixed = headers.push(HeaderName::Warning, warning);

@@ -36,6 +36,9 @@ pub enum MediaError {
     /// Every port of the range is in use or in quarantine.
     #[error("no media port is free in this realm's range")]
     NoPorts,
+    /// The session has as many ports as it may have.
+    #[error("a session may not have more media ports")]
+    SessionFull,
     /// The process may not open more files.
     #[error("no file descriptor is free: raise the limit of open files (LimitNOFILE)")]
     NoDescriptors,

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Ports that a session may have, as with the real one.
+const SESSION_PORTS: usize = 64;
+
 /// A media plane that counts. What a real one would have to ignore is a fault here: a command that
 /// names a port of another session, or one that was given back.
 #[derive(Debug, Default)]
@@ -91,6 +94,10 @@ impl FakeMedia {
 impl MediaPlane for FakeMedia {
     fn reserve(&self, session: SessionId, at: &MediaAddress) -> Result<MediaPort, MediaError> {
         let mut inner = self.inner();
+        let has = inner.open.get(&session).map_or(0, |s| s.ports.len());
+        if has >= SESSION_PORTS {
+            return Err(MediaError::SessionFull);
+        }
         let free = (at.first_port..at.last_port)
             .step_by(2)
             .find(|port| !inner.used.contains(&(at.bind, *port)))

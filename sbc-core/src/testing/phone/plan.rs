@@ -188,10 +188,10 @@ pub enum Act {
 impl Act {
     /// Whether it is a new offer, or asks for one.
     #[must_use]
-    pub const fn renews(self) -> bool {
+    pub fn renews(self) -> bool {
         !matches!(
             self,
-            Self::Info | Self::Text(_) | Self::Body(..) | Self::Other(_)
+            Self::Info | Self::Text(_) | Self::Body("INFO", ..) | Self::Other(_)
         )
     }
 
