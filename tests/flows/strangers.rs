@@ -3,7 +3,7 @@
 use crate::world::{ALICE, INSIDE, World, secs};
 use sbc_core::b2bua::Command;
 use sbc_core::sip::{HeaderName, Message};
-use sbc_core::testing::{End, Placed};
+use sbc_core::testing::{Answering, End, Placed};
 use sbc_core::transport::Transport;
 
 /// A request of a stranger, and what it gets.
@@ -130,29 +130,56 @@ fn max_forwards_at_its_end_gets_483() {
     assert_eq!(world.alices().ended(), Some(End::Refused(483)));
 }
 
+/// Alice's INVITE once more, by another branch; `later` is added to its CSeq.
+fn send_again(world: &mut World, branch: &str, later: u32) {
+    let rung = &world.alices().messages()[0].message;
+    let cseq = rung.cseq().expect("CSeq").number + later;
+    let tag = rung.from_tag().expect("a tag").to_owned();
+    let call_id = world.alices().call_id().to_owned();
+    let text = format!(
+        "INVITE sip:bob@{INSIDE} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch={branch};rport\n\
+         Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag={tag}\nTo: <sip:bob@{INSIDE}>\n\
+         Call-ID: {call_id}\nCSeq: {cseq} INVITE\nContact: <sip:alice@{ALICE}>\n\
+         Content-Length: 0\n\n"
+    );
+    world
+        .sim
+        .send_raw(world.alice, INSIDE, Transport::Udp, &text);
+}
+
 #[test]
 fn the_same_invite_by_another_way_gets_482() {
     let mut world = World::new(1);
     let placed = Placed::to("bob", INSIDE).hanging_up_after(secs(5));
     world.sim.call(world.alice, placed);
     world.sim.run_for(secs(1));
-    let (call_id, tag, cseq) = {
-        let rung = &world.alices().messages()[0].message;
-        let cseq = rung.header(&HeaderName::CSeq).expect("CSeq").to_owned();
-        let tag = rung.from_tag().expect("a tag").to_owned();
-        (world.alices().call_id().to_owned(), tag, cseq)
-    };
-    let text = format!(
-        "INVITE sip:bob@{INSIDE} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bKraw2;rport\n\
-         Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag={tag}\nTo: <sip:bob@{INSIDE}>\n\
-         Call-ID: {call_id}\nCSeq: {cseq}\nContact: <sip:alice@{ALICE}>\nContent-Length: 0\n\n"
-    );
-    world
-        .sim
-        .send_raw(world.alice, INSIDE, Transport::Udp, &text);
+    send_again(&mut world, "z9hG4bKraw2", 0);
     world.sim.finish();
     assert_eq!(status(world.sim.phone(world.alice).replies()), [482]);
     assert_eq!(world.alices().ended(), Some(End::HungUp));
+}
+
+#[test]
+fn the_same_invite_by_another_way_gets_482_where_its_call_is_over() {
+    for (refused, over) in [(true, secs(2)), (false, secs(10))] {
+        let mut world = World::new(1);
+        if refused {
+            world = world.bob_answers(Answering::refusing(486));
+        }
+        let placed = Placed::to("bob", INSIDE).hanging_up_after(secs(5));
+        world.sim.call(world.alice, placed);
+        world.sim.run_for(over);
+        assert!(world.alices().ended().is_some());
+        send_again(&mut world, "z9hG4bKraw2", 0);
+        world.sim.run_for(secs(1));
+        let replies = status(world.sim.phone(world.alice).replies());
+        assert_eq!(replies, [482], "refused: {refused}");
+        assert_eq!(world.sim.phone(world.bob).calls().len(), 1);
+        send_again(&mut world, "z9hG4bKraw3", 1);
+        world.sim.run_for(secs(1));
+        let rung = world.sim.phone(world.bob).calls().len();
+        assert_eq!(rung, 2, "another CSeq is another call");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! | response with a defect that matters | - | dropped (RFC 3261 §18.3) |
 //! | response | Call-ID and From tag (ours) | lingering transaction (a 2xx of another fork: ACK and BYE), else dropped |
 //! | request with To tag | Call-ID and To tag (ours) | lingering transaction, else 481 (ACK: dropped) |
-//! | INVITE without To tag | Call-ID, From tag, branch: the same INVITE again | the same CSeq by another branch: 482 (RFC 3261 §8.2.2.2); else a new call |
+//! | INVITE without To tag | Call-ID, From tag, branch: the same INVITE again | the same CSeq by another branch, also where its call is over and its transaction lingers: 482 (RFC 3261 §8.2.2.2); else a new call |
 //! | CANCEL without To tag | Call-ID, From tag, branch | lingering transaction, else 481 |
 //! | ACK without To tag | - | dropped |
 //! | any other | - | lingering transaction, else answered without state |
@@ -16,7 +16,7 @@
 //! bear the same: a call whose Call-ID is claimed already takes ids of its own ([`Begun`]).
 
 use super::late_fork;
-use super::linger::{Linger, Lingering};
+use super::linger::{Initial, Linger, Lingering};
 use super::stateless::{Stateless, Verdict, transmit};
 use crate::b2bua::CallKey;
 use crate::sip::{Defect, HeaderName, Message, Method, StatusCode};
@@ -52,14 +52,6 @@ pub enum Route {
     HangUp(Box<[Transmit; 2]>),
     /// Nobody's, and gets no answer.
     Drop(Dropped),
-}
-
-/// The INVITE that began a call.
-#[derive(Debug)]
-struct Initial {
-    from_tag: Box<str>,
-    branch: Box<str>,
-    cseq: u32,
 }
 
 #[derive(Debug)]
@@ -128,7 +120,7 @@ impl EndpointCore {
             (false, ..) => Route::Drop(Dropped::StrayResponse),
             (true, Some(Method::Ack), _) => Route::Drop(Dropped::StrayAck),
             (true, _, Some(_)) => self.reply(flow, message, StatusCode::of(481), &[]),
-            (true, Some(Method::Invite), None) if self.is_merged(call_id, message) => {
+            (true, Some(Method::Invite), None) if self.is_merged(now, call_id, message) => {
                 self.reply(flow, message, StatusCode::of(482), &[])
             }
             (true, ..) => match self.stateless.judge(message) {
@@ -166,16 +158,11 @@ impl EndpointCore {
     }
 
     /// Whether the same INVITE came before by another way.
-    fn is_merged(&self, call_id: &str, invite: &Message) -> bool {
-        let cseq = invite.cseq().map(|c| c.number);
-        self.claims.get(call_id).is_some_and(|claims| {
-            claims
-                .iter()
-                .filter_map(|claim| claim.initial.as_ref())
-                .any(|initial| {
-                    Some(initial.cseq) == cseq && Some(&*initial.from_tag) == invite.from_tag()
-                })
-        })
+    fn is_merged(&self, now: Instant, call_id: &str, invite: &Message) -> bool {
+        let claims = self.claims.get(call_id).into_iter().flatten();
+        let mut initials = claims.filter_map(|claim| claim.initial.as_ref());
+        initials.any(|initial| initial.is_merged_with(invite))
+            || self.linger.is_merged(now, call_id, invite)
     }
 
     fn refuse_broken(&self, flow: &Flow, message: &Message) -> Route {
@@ -259,11 +246,12 @@ impl EndpointCore {
         tags: &[Box<str>],
         residues: Vec<Residue>,
     ) {
+        let mut initials: SmallVec<[Initial; 1]> = SmallVec::new();
         if let Some(claims) = self.claims.get_mut(call_id) {
             for tag in tags {
                 // Of several dialogs with the same tag only one is released.
                 if let Some(at) = claims.iter().position(|claim| claim.tag == *tag) {
-                    let _released = claims.remove(at);
+                    initials.extend(claims.remove(at).initial);
                 }
             }
             for claim in claims.iter_mut() {
@@ -273,7 +261,8 @@ impl EndpointCore {
                 self.claims.remove(call_id);
             }
         }
-        self.linger.add(now, call_id, residues);
+        let initials = initials.into_iter();
+        self.linger.add(now, call_id, residues, initials);
     }
 
     /// Forgets lingering transactions that are over.
