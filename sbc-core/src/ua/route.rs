@@ -8,9 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 /// The way of our next request in a dialog, given the remote target or first Route and the flow the
 /// peer's last message came by.
 ///
-/// An address literal is believed, except where the peer sits behind a NAT: there, and for names
-/// (which are not resolved in mid-dialog), requests go where its messages come from. A stream
-/// connection is used as long as it lives.
+/// An address literal, of `maddr` before that of the host, is believed, except where the peer sits
+/// behind a NAT: there, and for names (which are not resolved in mid-dialog), requests go where its
+/// messages come from. A stream connection is used as long as it lives.
 pub(super) fn in_dialog(
     network: &Network,
     realm: RealmId,
@@ -60,9 +60,15 @@ pub(super) fn sender_behind_nat(request: &Message, flow: &Flow) -> bool {
     })
 }
 
+/// The address that the URI names: its `maddr` where there is one, which stands before the host
+/// (RFC 3261 §19.1.1).
 fn literal(uri: &Uri) -> Option<IpAddr> {
-    match uri.host {
-        Some(Host::Ip(ip)) => Some(ip),
+    let host = match uri.param("maddr") {
+        Some(maddr) => Host::parse(maddr).ok(),
+        None => uri.host.clone(),
+    };
+    match host {
+        Some(Host::Ip(ip)) if !ip.is_unspecified() && !ip.is_multicast() => Some(ip),
         _ => None,
     }
 }
@@ -94,6 +100,28 @@ fn is_private(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn maddr_stands_before_the_host_and_a_name_or_nobodys_address_is_none() {
+        let literal = |text: &str| literal(&Uri::parse(text).expect("a URI"));
+        let there: IpAddr = "192.0.2.2".parse().expect("literal");
+        assert_eq!(literal("sip:a@192.0.2.2"), Some(there));
+        assert_eq!(literal("sip:a@192.0.2.1;maddr=192.0.2.2"), Some(there));
+        assert_eq!(literal("sip:a@host.example;maddr=192.0.2.2"), Some(there));
+        let none = [
+            "maddr=host.example",
+            "maddr=0.0.0.0",
+            "maddr=239.1.1.1",
+            "maddr=[::]",
+        ];
+        for maddr in none {
+            assert_eq!(
+                literal(&format!("sip:a@192.0.2.1;{maddr}")),
+                None,
+                "{maddr}"
+            );
+        }
+    }
 
     #[test]
     fn a_private_contact_from_a_public_source_is_not_believed() {
