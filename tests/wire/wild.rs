@@ -51,6 +51,29 @@ fn an_invite_that_arrives_by_two_ways_is_one_call() {
 }
 
 #[test]
+fn a_request_with_more_than_fits_is_refused_and_the_next_one_is_taken() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut stage = Stage::over(transport, transport);
+        let many = "X-More: of the same\r\n".repeat(130);
+        let long = format!("X-Long: {}\r\n", "x".repeat(9_000));
+        let vias = "Via: SIP/2.0/UDP 192.0.2.1\r\n".repeat(71);
+        let at = stage.border.outside(transport);
+        for more in [many, long, vias] {
+            let mut caller = match transport {
+                Transport::Tcp => Plain::tcp(CALLER, "anna", at),
+                _ => Plain::udp(CALLER, "anna"),
+            };
+            caller.sbc = Some(at);
+            let mut call = caller.dialog("4930123456");
+            caller.send(&mut call, "INVITE", &more, "");
+            let refused = caller.expect("513");
+            assert!(refused.header("CSeq").ends_with("INVITE"), "{}", refused.0);
+        }
+        let _invite = stage.invite();
+    }
+}
+
+#[test]
 fn what_is_required_and_not_there_is_refused_by_name() {
     let mut stage = Stage::set();
     let offer = stage.offer();

@@ -25,6 +25,8 @@ pub enum Defect {
     NotUtf8(HeaderName),
     /// A version other than SIP/2.0 (505).
     Version,
+    /// A bound of `limits` was passed (513); what is there of the message is enough to refuse it.
+    TooLarge,
     /// A control character (NUL, bare CR) in a header or the first line; it reads as a blank.
     ControlCharacter,
 }
@@ -87,6 +89,7 @@ impl Defect {
             Self::ContentLength => "Bad Content-Length",
             Self::HeaderLine => "Bad Header Line",
             Self::NotUtf8(_) => "Header Is Not UTF-8",
+            Self::TooLarge => return (StatusCode::of(513), "Message Too Large"),
             Self::Version => return (StatusCode::of(505), "Version Not Supported"),
             Self::ControlCharacter => "Control Character In Header",
         };

@@ -38,9 +38,9 @@ pub enum Framed {
 }
 
 /// Cuts a stream into messages by Content-Length. After an error the stream cannot be read on:
-/// never resynchronised by guess; the owner answers 400 where [`Framer::broken`] has a message,
-/// and closes. The owner calls [`Framer::next`] until it gives nothing before it pushes more, so
-/// that no more than one message and one read are held.
+/// never resynchronised by guess; the owner answers 400 or 513 where [`Framer::broken`] has a
+/// message, and closes. The owner calls [`Framer::next`] until it gives nothing before it pushes
+/// more, so that no more than one message and one read are held.
 #[derive(Debug, Default)]
 pub struct Framer {
     buf: Vec<u8>,
@@ -176,6 +176,15 @@ impl Framer {
         error
     }
 
+    /// Fails with what an answer needs of the first `len` bytes, where a limit was passed.
+    fn fail_by(&mut self, error: ParseError, len: usize) -> ParseError {
+        let message = match error {
+            ParseError::Limit(_) => Message::of_excess(&self.rest()[..len]).map(Box::new),
+            _ => None,
+        };
+        self.fail(error, message)
+    }
+
     /// Between messages: a keep-alive, or `Some(None)` to wait; nothing where a message starts.
     fn between(&mut self, crlf: bool) -> Option<Option<Framed>> {
         match self.rest() {
@@ -220,7 +229,7 @@ impl Framer {
         }
         let len = rest.len();
         if len > limits::STREAM_MESSAGE_BYTES {
-            return Err(self.fail(ParseError::Limit("bytes of a message"), None));
+            return Err(self.fail_by(ParseError::Limit("bytes of a message"), len));
         }
         if let Some(end) = first_line
             && !started
@@ -243,7 +252,7 @@ impl Framer {
     /// Reads the headers, which end at `end`.
     fn head(&mut self, end: usize) -> Result<(), ParseError> {
         if end > limits::STREAM_MESSAGE_BYTES {
-            return Err(self.fail(ParseError::Limit("bytes of a message"), None));
+            return Err(self.fail_by(ParseError::Limit("bytes of a message"), end));
         }
         let base = Bytes::copy_from_slice(&self.rest()[..end]);
         let Head {
@@ -252,7 +261,9 @@ impl Framer {
             bare_lf,
         } = match parse_head(base) {
             Ok(head) => head,
-            Err(error) => return Err(self.fail(error, None)),
+            Err(error) => {
+                return Err(self.fail_by(error, end));
+            }
         };
         let (error, defect) = match length {
             _ if bare_lf => (

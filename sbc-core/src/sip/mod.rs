@@ -7,6 +7,7 @@
 mod body;
 mod defect;
 mod edit;
+mod excess;
 mod framer;
 mod headers;
 mod ids;

@@ -25,7 +25,7 @@ use super::outbox::{Outbox, Outgoing, Served};
 use super::pool::Lease;
 use super::shell::Context;
 use crate::Entropy;
-use crate::sip::{Framed, Framer, Message, Method, ParseError, StatusCode, new_tag};
+use crate::sip::{Defect, Framed, Framer, Message, Method, ParseError, StatusCode, new_tag};
 use bytes::Bytes;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -289,15 +289,19 @@ impl Connection {
         }
     }
 
-    /// A 400 to a request that cannot be read to its end; nothing to an ACK (RFC 3261 §17.1.1.3)
-    /// or a response.
+    /// A 400 to a request that cannot be read to its end, a 513 to one over a limit; nothing to an
+    /// ACK (RFC 3261 §17.1.1.3) or a response.
     fn refusal(&self, mut request: Message, error: ParseError) -> Option<Bytes> {
         if !request.is_request() || request.method() == Some(&Method::Ack) {
             return None;
         }
         request.stamp_received(self.lease.flow.remote);
         let tag = new_tag(&mut Entropy::from_os().ok()?);
-        let status = StatusCode::of(400);
+        let status = if request.defects().contains(&Defect::TooLarge) {
+            StatusCode::of(513)
+        } else {
+            StatusCode::of(400)
+        };
         let answer = Message::reply_to(&request, status, &error.to_string(), Some(&tag));
         Some(answer.to_bytes())
     }

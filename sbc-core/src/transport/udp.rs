@@ -155,8 +155,14 @@ fn deliver(bytes: &[u8], remote: SocketAddr, listener: ListenerId, sink: &Sink) 
         Ok(message) => message,
         Err(ParseError::KeepAlive) => return counters.keep_alives.add(),
         Err(error) => {
-            trace!(%remote, %error, "datagram dropped");
-            return counters.unreadable.add();
+            let excess = matches!(error, ParseError::Limit(_)).then(|| Message::of_excess(bytes));
+            match excess.flatten() {
+                Some(message) => message,
+                None => {
+                    trace!(%remote, %error, "datagram dropped");
+                    return counters.unreadable.add();
+                }
+            }
         }
     };
     // A response whose body is cut short is dropped (§18.3); a request is answered by the core.

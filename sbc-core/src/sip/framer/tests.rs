@@ -174,6 +174,8 @@ fn a_message_without_end_is_bounded() {
         held += 21;
     };
     assert_eq!(error, ParseError::Limit("bytes of a message"));
+    let refused = framer.broken().expect("a message to refuse");
+    assert_eq!(refused.defects(), [Defect::TooLarge]);
     let fits = limits::STREAM_MESSAGE_BYTES - bye("Content-Length: 00000\r\n", "").len();
     let largest = bye(&format!("Content-Length: {fits:05}\r\n"), &"x".repeat(fits));
     assert_eq!(whole(&largest).0, format!("m{fits}"));
