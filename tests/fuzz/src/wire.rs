@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 
 /// A message in a datagram.
 pub fn datagram(data: &[u8]) {
+    if let Some(refused) = Message::of_excess(data) {
+        assert!(refused.to_bytes().len() <= data.len() + "Content-Length: 0\r\n\r\n".len());
+    }
     let bytes = Bytes::copy_from_slice(data);
     let Ok(message) = Message::parse_datagram(bytes) else {
         return;
