@@ -266,3 +266,24 @@ fn a_call_to_nowhere_gets_404_and_reaches_nobody() {
     let mut callee = callee;
     assert!(callee.next().is_none(), "nobody calls the callee");
 }
+
+#[test]
+fn a_line_that_the_offer_closed_is_closed_in_the_answer_whatever_the_callee_says() {
+    let mut stage = Stage::set();
+    let _invite = stage.answered();
+    let mut closed = stage.caller.sdp(0);
+    closed = closed.replace("a=rtcp:1\r\n", "");
+    stage.call.cseq += 1;
+    stage.call.branch.push_str("-again");
+    stage.caller.send(&mut stage.call, "INVITE", "", &closed);
+    let invite = stage.callee.expect("INVITE");
+    assert!(invite.body().contains("m=audio 0 "), "{}", invite.0);
+    let answer = stage.answer();
+    stage.callee.reply(&invite, "200 OK", "", &answer);
+    let ok = stage.caller.expect("200");
+    // RFC 3264 §6.
+    assert!(ok.body().contains("m=audio 0 "), "{}", ok.0);
+    stage.caller.send(&mut stage.call, "ACK", "", "");
+    stage.callee.expect("ACK");
+    stage.hang_up();
+}

@@ -108,6 +108,13 @@ pub(super) struct Passing<'a> {
     pub(super) version: Version,
 }
 
+/// A line of the offer that waits for its answer.
+#[derive(Debug)]
+struct Offered {
+    kind: Box<str>,
+    open: bool,
+}
+
 /// The media of a call.
 #[derive(Debug)]
 pub(super) struct CallMedia {
@@ -117,7 +124,7 @@ pub(super) struct CallMedia {
     realm_b: RealmId,
     lines: Vec<Line>,
     /// What the last offer was for, line by line: `audio`, `video`.
-    offered: Vec<Box<str>>,
+    offered: Vec<Offered>,
     /// What each port was last told to face.
     peers: HashMap<u64, Peer>,
     sent_a: Sent,
@@ -177,14 +184,13 @@ impl CallMedia {
         let sdp = Sdp::parse(passing.sdp)?;
         let addresses = self.addresses(network, &sdp)?;
         let kinds = || (0..sdp.media_count()).map(|index| sdp.media(index).kind());
-        if passing.half == Half::Answer && !kinds().eq(self.offered.iter().map(|k| &**k)) {
+        if passing.half == Half::Answer && !kinds().eq(self.offered.iter().map(|o| &*o.kind)) {
             return Err(MediaFault::Misfit);
         }
         if passing.half == Half::Offer {
             if passing.version == Version::Next && sdp.media_count() < self.lines.len() {
                 return Err(MediaFault::Fewer);
             }
-            self.offered = kinds().map(Into::into).collect();
             self.lines
                 .resize(sdp.media_count().max(self.lines.len()), Line::default());
         }
@@ -192,14 +198,25 @@ impl CallMedia {
         // A line of another family than the description's has no port of ours to face.
         let v4 = addresses.0.bind.is_ipv4();
         let ours = |ip: IpAddr| ip.is_ipv4() == v4 || ip.is_unspecified();
-        let open = |index: usize| {
+        let can_open = |index: usize| {
             let media = || sdp.media(index);
             let open = index < lines && media().port() != 0 && media().is_rtp();
             open && media().connection().is_none_or(ours)
         };
+        if passing.half == Half::Offer {
+            let offered = |(index, kind): (usize, &str)| Offered {
+                kind: kind.into(),
+                open: can_open(index),
+            };
+            self.offered = kinds().enumerate().map(offered).collect();
+        }
+        // A line that the offer closed stays so, whatever the answer says (RFC 3264 §6).
+        let open: Vec<bool> = (0..sdp.media_count())
+            .map(|index| can_open(index) && self.offered.get(index).is_some_and(|o| o.open))
+            .collect();
         let mut usable = 0;
-        for index in 0..sdp.media_count().min(lines) {
-            if !open(index) {
+        for (index, open) in open.iter().enumerate().take(lines) {
+            if !open {
                 self.close(index, passing.from, commands);
                 continue;
             }
@@ -217,7 +234,7 @@ impl CallMedia {
             return Err(MediaFault::Nothing);
         }
         let to = passing.from.other();
-        let mut ours = self.ours(to, |index| index < sdp.media_count() && open(index));
+        let mut ours = self.ours(to, |index| open.get(index) == Some(&true));
         ours.truncate(sdp.media_count());
         Ok(self.passed(cx, to, passing.version, &addresses, &sdp, &ours))
     }
