@@ -102,10 +102,10 @@ impl EndpointCore {
         }
         let claim = self.claim_of(call_id, message);
         let owner = claim.map(|claim| claim.owner);
-        if let Some(owner) = owner
-            && !claim.is_some_and(|claim| claim.has_forerunner)
+        if let Some(claim) = claim
+            && !claim.has_forerunner
         {
-            return Route::Owner(owner);
+            return Route::Owner(claim.owner);
         }
         match (self.linger.on_message(now, call_id, message), owner) {
             (Lingering::Again(ack), _) if late_fork::is_of_another(message, &ack) => {

@@ -186,7 +186,7 @@ impl Driver {
                 let now = self.shell.clock.now().mono;
                 self.shell.core().release(now, &call_id, &tags, residues);
                 for tag in tags {
-                    let is_it = |claim: &(_, _)| *claim == (call_id.clone(), tag.clone());
+                    let is_it = |(id, ours): &(_, _)| *id == call_id && *ours == tag;
                     if let Some(at) = self.claims.iter().position(is_it) {
                         self.claims.swap_remove(at);
                     }
