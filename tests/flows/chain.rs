@@ -1,10 +1,11 @@
 //! Several SBCs, call control, and calls that are not relayed.
 
+use crate::spiral::hop;
 use crate::world::{ALICE, BOB, INSIDE, OUTSIDE, World, border, secs, to_bob};
 use sbc_core::b2bua::{CallEvent, CallSummary, EndedBy};
 use sbc_core::ports::{CallHooks, Effect, HookFuture, ModuleFactory, Verdict};
 use sbc_core::sip::{Message, StatusCode};
-use sbc_core::testing::{End, Fixed, Link, Placed, Route, Sim};
+use sbc_core::testing::{End, Link, Placed, Route, Sim};
 use sbc_core::transport::Transport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,12 +20,6 @@ fn a_call_through_three_sbcs_shows_each_side_its_neighbour_only() {
     for seed in 0..30 {
         let mut sim = Sim::seed(seed);
         sim.set_link(Link::BAD);
-        let hop = |inside: &str, outside: &str, next: &str, transport| {
-            Fixed::new()
-                .realm("inside", inside)
-                .realm("outside", outside)
-                .otherwise(Route::to(1, next, transport))
-        };
         sim.add_sbc(hop(INSIDE, "192.0.2.1", "192.0.2.2", Transport::Tcp));
         sim.add_sbc(hop(
             "192.0.2.2",

@@ -74,7 +74,8 @@ fn calls_of(sim: &Sim, sbcs: &[NodeId]) -> usize {
     sbcs.iter().map(|sbc| sim.sbc(*sbc).ended().count()).sum()
 }
 
-fn hop(inside: &str, outside: &str, next: &str, transport: Transport) -> Fixed {
+/// An SBC that sends every call on to `next`, by its outside.
+pub(crate) fn hop(inside: &str, outside: &str, next: &str, transport: Transport) -> Fixed {
     Fixed::new()
         .realm("inside", inside)
         .realm("outside", outside)
