@@ -13,6 +13,7 @@
 //! [`Sim::finish`] lets time pass to the end and judges the run.
 
 mod media;
+mod peers;
 mod phone;
 mod policy;
 mod proxy;
@@ -26,6 +27,7 @@ mod trouble;
 mod wires;
 
 pub use media::FakeMedia;
+pub use peers::HeardByPeer;
 pub use phone::{Act, Answering, End, Heard, Phone, PhoneCall, Placed, Renewal, Say, Spelling};
 pub use policy::{Fixed, Route, SIP_PORT};
 pub use reached::{Coverage, Reached};

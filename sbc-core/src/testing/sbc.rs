@@ -1,7 +1,6 @@
 //! An SBC of the simulation: an [`EndpointCore`] and its calls, driven as `endpoint::driver` does.
 
 use super::media::FakeMedia;
-use super::policy::Fixed;
 use super::reached::Reached;
 use super::scanner::Scanner;
 use super::wires::{Post, Way};
@@ -37,7 +36,7 @@ pub struct Sbc {
     core: EndpointCore,
     calls: BTreeMap<CallKey, Live>,
     deadlines: BTreeSet<(Instant, CallKey)>,
-    policy: Arc<Fixed>,
+    policy: Arc<dyn PolicyEngine>,
     media: Arc<FakeMedia>,
     entropy: Entropy,
     next_key: u64,
@@ -64,13 +63,14 @@ struct Live {
 }
 
 impl Sbc {
-    pub(super) fn new(policy: Fixed, entropy: Entropy) -> Self {
-        let scanner = Scanner::new(policy.network(), policy.keeps_ids());
+    /// `ids_cross`: whether Call-IDs of one side may show on the other.
+    pub(super) fn new(policy: Arc<dyn PolicyEngine>, ids_cross: bool, entropy: Entropy) -> Self {
+        let scanner = Scanner::new(policy.network(), ids_cross);
         Self {
             core: EndpointCore::new(),
             calls: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            policy: Arc::new(policy),
+            policy,
             media: Arc::default(),
             entropy,
             next_key: 1,

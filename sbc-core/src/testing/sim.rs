@@ -1,5 +1,6 @@
 //! The simulation: nodes, one clock, one queue of what is to happen.
 
+use super::peers::Peers;
 use super::phone::{Act, Phone, Placed};
 use super::policy::Fixed;
 use super::proxy::Proxy;
@@ -8,13 +9,14 @@ use super::sbc::{Sbc, Wishes};
 use super::wires::{Later, Link, NodeId, Post, Way, Wires};
 use crate::Entropy;
 use crate::b2bua::{CallKey, Command, LegId};
-use crate::ports::Verdict;
+use crate::ports::{PolicyEngine, Verdict};
 use crate::sip::{Host, Message};
 use crate::time::{Instant, Now, UnixMillis};
 use crate::transport::Transport;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// 2026-01-05T10:00:00Z.
@@ -62,6 +64,7 @@ enum Node {
     Sbc(Box<Sbc>),
     Phone(Box<Phone>),
     Proxy(Proxy),
+    Peers(Peers),
 }
 
 /// A world of SBCs and phones in which time passes only when nothing else is left to do. The same
@@ -100,7 +103,14 @@ impl Sim {
 
     /// Adds an SBC.
     pub fn add_sbc(&mut self, policy: Fixed) -> NodeId {
-        let sbc = Sbc::new(policy, self.entropy.split());
+        let ids_cross = policy.keeps_ids();
+        self.add_sbc_of(Arc::new(policy), ids_cross)
+    }
+
+    /// Adds an SBC with any policy: its listeners have addresses and ports of their own. Whether a
+    /// Call-ID of one side may show on the other is for the policy's author to say.
+    pub fn add_sbc_of(&mut self, policy: Arc<dyn PolicyEngine>, ids_cross: bool) -> NodeId {
+        let sbc = Sbc::new(policy, ids_cross, self.entropy.split());
         let id = NodeId(self.nodes.len());
         for address in sbc.addresses() {
             self.wires.listen(id, address);
@@ -142,6 +152,13 @@ impl Sim {
         let proxy = Proxy::new(address(ip), address(target), strict);
         self.wires.listen(NodeId(self.nodes.len()), proxy.address());
         self.add(Node::Proxy(proxy))
+    }
+
+    /// Adds peers that have every address which no other node has: they hear all that is sent
+    /// there, and say what [`Self::say`] tells them to.
+    pub fn add_peers(&mut self) -> NodeId {
+        self.wires.listen_elsewhere(NodeId(self.nodes.len()));
+        self.add(Node::Peers(Peers::default()))
     }
 
     fn add(&mut self, node: Node) -> NodeId {
@@ -227,7 +244,7 @@ impl Sim {
     pub fn sbc(&self, id: NodeId) -> &Sbc {
         match &self.nodes[id.0] {
             Node::Sbc(sbc) => sbc,
-            Node::Phone(_) | Node::Proxy(_) => panic!("node {} is no SBC", id.0),
+            _ => panic!("node {} is no SBC", id.0),
         }
     }
 
@@ -239,14 +256,14 @@ impl Sim {
     pub fn phone(&self, id: NodeId) -> &Phone {
         match &self.nodes[id.0] {
             Node::Phone(phone) => phone,
-            Node::Sbc(_) | Node::Proxy(_) => panic!("node {} is no phone", id.0),
+            _ => panic!("node {} is no phone", id.0),
         }
     }
 
     pub(super) fn sbc_mut(&mut self, id: NodeId) -> &mut Sbc {
         match &mut self.nodes[id.0] {
             Node::Sbc(sbc) => sbc,
-            Node::Phone(_) | Node::Proxy(_) => panic!("node {} is no SBC", id.0),
+            _ => panic!("node {} is no SBC", id.0),
         }
     }
 
@@ -257,7 +274,14 @@ impl Sim {
     pub fn phone_mut(&mut self, id: NodeId) -> &mut Phone {
         match &mut self.nodes[id.0] {
             Node::Phone(phone) => phone,
-            Node::Sbc(_) | Node::Proxy(_) => panic!("node {} is no phone", id.0),
+            _ => panic!("node {} is no phone", id.0),
+        }
+    }
+
+    pub(super) fn peers_mut(&mut self, id: NodeId) -> &mut Peers {
+        match &mut self.nodes[id.0] {
+            Node::Peers(peers) => peers,
+            _ => panic!("node {} is no peers", id.0),
         }
     }
 
@@ -448,7 +472,7 @@ impl Sim {
                 let posts = phone.on_timeout(now.mono);
                 self.post(id, posts);
             }
-            Node::Proxy(_) => {}
+            Node::Proxy(_) | Node::Peers(_) => {}
         }
         self.touched(id);
     }
@@ -523,6 +547,7 @@ impl Sim {
                 let posts = proxy.on_message(way, &message).into_iter().collect();
                 self.post(id, posts);
             }
+            Node::Peers(peers) => peers.on_message(now.mono, way, message),
         }
         self.touched(id);
     }
@@ -567,7 +592,7 @@ impl Sim {
         self.deadlines[id.0] = match &self.nodes[id.0] {
             Node::Sbc(sbc) => sbc.poll_timeout(),
             Node::Phone(phone) => phone.poll_timeout(),
-            Node::Proxy(_) => None,
+            Node::Proxy(_) | Node::Peers(_) => None,
         };
     }
 }

@@ -125,6 +125,8 @@ struct Loss {
 pub(super) struct Wires {
     pub(super) link: Link,
     ends: HashMap<SocketAddr, NodeId>,
+    /// Who has every other address.
+    elsewhere: Option<NodeId>,
     /// Who sits behind a NAT, and how the world sees it.
     seen_as: HashMap<SocketAddr, SocketAddr>,
     /// Addresses where no stream connection is taken.
@@ -147,6 +149,7 @@ impl Wires {
         Self {
             link: Link::GOOD,
             ends: HashMap::new(),
+            elsewhere: None,
             seen_as: HashMap::new(),
             refusing: HashSet::new(),
             swallowing: HashSet::new(),
@@ -161,6 +164,11 @@ impl Wires {
 
     pub(super) fn listen(&mut self, node: NodeId, at: SocketAddr) {
         self.ends.insert(at, node);
+    }
+
+    /// Whatever is sent to an address where nobody listens comes to this node.
+    pub(super) fn listen_elsewhere(&mut self, node: NodeId) {
+        self.elsewhere = Some(node);
     }
 
     /// What is sent from `inside` comes from `outside`.
@@ -377,7 +385,7 @@ impl Wires {
         if sets.iter().any(|set| set.contains(&ip)) {
             return None;
         }
-        let server = *self.ends.get(&post.remote)?;
+        let server = self.receiver(post.remote)?;
         self.last += 1;
         let id = ConnectionId(self.last);
         let port = 40_000 + u16::try_from(self.last % 9_000).unwrap_or(0);
@@ -408,7 +416,7 @@ impl Wires {
 
     /// A datagram's receiver.
     pub(super) fn receiver(&self, at: SocketAddr) -> Option<NodeId> {
-        self.ends.get(&at).copied()
+        self.ends.get(&at).copied().or(self.elsewhere)
     }
 
     /// Bytes came out of a connection: the whole messages that they complete.
