@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod problem;
 pub mod schema;
+mod secret;
 mod template;
 mod tree;
 mod value;

@@ -2,6 +2,8 @@
 
 /// Bytes of a configuration file: 10,000 routes take about two million.
 pub(crate) const FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Bytes of a file that holds one secret: a token of a few kilobytes is a long one.
+pub(crate) const SECRET_BYTES: u64 = 16 * 1024;
 /// Nesting of a YAML tree: the deepest key of the schema is at ten.
 pub(crate) const NESTING: usize = 32;
 /// Nodes that aliases (`*name`) may add to a tree: keeps a nest of aliases from filling memory.

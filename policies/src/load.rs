@@ -40,21 +40,16 @@ impl Loaded {
     /// Where it is no YAML at all.
     pub fn from_text(name: &str, text: &str) -> Result<Self, Errors> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut source = Source {
-            name: name.into(),
-            text: text.into(),
-            root: None,
-        };
         let root = match tree::parse(text) {
             Ok(root) => root,
             Err(error) => {
-                let source = Arc::new(source);
+                let source = Arc::new(Source::new(name, text, None));
                 let (at, message) = (error.at, error.message);
                 let problem = Problem::new(&source, at, About::Text, message, String::new());
                 return Err(Errors::new(vec![problem]));
             }
         };
-        source.root = Some(root.clone());
+        let source = Source::new(name, text, Some(root.clone()));
         let mut report = Report::new(Arc::new(source));
         let config = decode::config(&mut report, &root);
         Ok(Self {

@@ -9,9 +9,11 @@
 //! ```
 
 use crate::limits;
+use crate::secret::{self, Concealed};
 use crate::tree::{Node, Position};
 use std::fmt;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 /// A file, as it was read.
 #[derive(Debug)]
@@ -19,12 +21,45 @@ pub(crate) struct Source {
     pub(crate) name: Box<str>,
     pub(crate) text: Box<str>,
     pub(crate) root: Option<Node>,
+    /// The literal secrets in it, looked for when the first problem is shown.
+    concealed: OnceLock<Vec<Concealed>>,
 }
 
 impl Source {
-    fn line(&self, number: u32) -> &str {
-        let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        self.text.lines().nth(index).unwrap_or("")
+    pub(crate) fn new(name: &str, text: &str, root: Option<Node>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            root,
+            concealed: OnceLock::new(),
+        }
+    }
+
+    /// The folder to which paths in the file are relative.
+    pub(crate) fn dir(&self) -> &Path {
+        Path::new(&*self.name)
+            .parent()
+            .unwrap_or_else(|| Path::new(""))
+    }
+
+    /// The line of a position without its secrets, and where the position is on it then.
+    fn line(&self, at: Position) -> (String, Position) {
+        let index = usize::try_from(at.line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = self.text.lines().nth(index).unwrap_or("");
+        match &self.root {
+            Some(_) => secret::masked(line, at, self.concealed()),
+            None => secret::masked(line, at, &secret::in_line(line, at.line)),
+        }
+    }
+
+    fn concealed(&self) -> &[Concealed] {
+        let find = || self.root.as_ref().map(secret::in_tree).unwrap_or_default();
+        self.concealed.get_or_init(find)
+    }
+
+    /// A text about a value, without the secrets of the file.
+    fn discreet(&self, text: String) -> String {
+        secret::discreet(text, self.concealed())
     }
 }
 
@@ -67,6 +102,7 @@ impl Problem {
     ) -> Self {
         let path = source.root.as_ref().and_then(|root| root.path_of(at.id));
         let (path, parent) = path.unwrap_or_default();
+        let (message, hint) = (source.discreet(message), source.discreet(hint));
         Self {
             source: Arc::clone(source),
             at: Some(at),
@@ -81,13 +117,8 @@ impl Problem {
     }
 
     pub(crate) fn of_file(name: &str, message: String) -> Self {
-        let source = Source {
-            name: name.into(),
-            text: "".into(),
-            root: None,
-        };
         Self {
-            source: Arc::new(source),
+            source: Arc::new(Source::new(name, "", None)),
             at: None,
             path: String::new(),
             parent: 0,
@@ -192,11 +223,12 @@ impl fmt::Display for Problem {
             at.column,
             self.message()
         )?;
-        let (line, column) = window(self.source.line(at.line), at.column as usize);
+        let (line, shown) = self.source.line(at);
+        let (line, column) = window(&line, shown.column as usize);
         let before = line.chars().take(column - 1);
         let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
         let rest = line.chars().count().saturating_sub(column - 1);
-        let length = (at.length as usize).clamp(1, rest.max(1));
+        let length = (shown.length as usize).clamp(1, rest.max(1));
         writeln!(f, "{:5} | {line}", at.line)?;
         write!(f, "      | {indent}{}", "^".repeat(length))?;
         if !self.hint.is_empty() {

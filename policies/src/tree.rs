@@ -7,6 +7,9 @@ use crate::limits;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 
+/// Characters of a value that an error text quotes.
+pub(crate) const QUOTED: usize = 40;
+
 /// Where something stands in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
@@ -18,6 +21,8 @@ pub struct Position {
     pub length: u32,
     /// Which key or value of the tree it is; unique but for copies made by aliases.
     pub(crate) id: u32,
+    /// Whether it goes on in the next line.
+    pub(crate) goes_on: bool,
 }
 
 /// A value.
@@ -53,8 +58,8 @@ impl Node {
     pub(crate) fn describe(&self) -> String {
         match &self.data {
             Data::Null => "nothing".to_owned(),
-            Data::Scalar { text, .. } if text.chars().count() > 40 => {
-                let start: String = text.chars().take(40).collect();
+            Data::Scalar { text, .. } if text.chars().count() > QUOTED => {
+                let start: String = text.chars().take(QUOTED).collect();
                 format!("`{start}...`")
             }
             Data::Scalar { text, .. } => format!("`{text}`"),
@@ -139,15 +144,14 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
             }
         }
     }
-    Ok(builder.root.unwrap_or(Node {
-        at: Position {
-            line: 1,
-            column: 1,
-            length: 1,
-            id: 0,
-        },
-        data: Data::Map(Vec::new()),
-    }))
+    let at = Position {
+        line: 1,
+        column: 1,
+        length: 1,
+        ..Position::default()
+    };
+    let data = Data::Map(Vec::new());
+    Ok(builder.root.unwrap_or(Node { at, data }))
 }
 
 /// A collection that is not finished.
@@ -179,6 +183,7 @@ impl Builder {
             column: number(span.start.col()) + 1,
             length: number(length).max(1),
             id: self.ids,
+            goes_on: span.start.line() != span.end.line(),
         }
     }
 

@@ -9,6 +9,7 @@
 use crate::problem::{About, Problem, Source, expected, nearest};
 use crate::schema::{Spanned, keys};
 use crate::tree::{Data, Entry, Node, Position};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Collects problems of one file.
@@ -28,7 +29,7 @@ impl Report {
         }
     }
 
-    fn push(&mut self, at: Position, about: About, message: String, hint: String) {
+    pub(crate) fn push(&mut self, at: Position, about: About, message: String, hint: String) {
         let problem = Problem::new(&self.source, at, about, message, hint);
         self.errors.push(problem);
     }
@@ -72,6 +73,11 @@ impl Report {
         let hint = keys::doc(schema, key).unwrap_or_default();
         let message = format!("missing key `{key}`");
         self.push(at, About::Map, message, format!("expected `{key}`: {hint}"));
+    }
+
+    /// The folder to which a path that stands at `at` is relative.
+    pub(crate) fn dir(&self, _at: Position) -> &Path {
+        self.source.dir()
     }
 
     /// Whether anything is wrong so far.

@@ -5,6 +5,7 @@
 
 pub(crate) mod keys;
 
+pub use crate::secret::Secret;
 pub use crate::value::{Advertised, Codes, Pattern, Ports, Prefix, RefusalCode, SipUri};
 pub use keys::{KEYS, Key};
 
