@@ -28,6 +28,7 @@ mod refusal;
 mod smuggled;
 mod spiral;
 mod strangers;
+mod swap;
 mod targets;
 mod tcp;
 mod transparent;

@@ -35,7 +35,7 @@ use super::media::CallMedia;
 use super::plan::Connect;
 use super::recording::Recording;
 use crate::net::Network;
-use crate::ports::{MediaCmd, MediaEvent, SessionId};
+use crate::ports::{MediaCmd, MediaEvent, PolicyEngine, SessionId};
 use crate::sip::{Message, StatusCode};
 use crate::time::{Instant, Now};
 use crate::transport::Incoming;
@@ -121,15 +121,23 @@ pub struct Call {
 
 impl Call {
     /// A call begins with an INVITE that has no defects. Nothing: the INVITE cannot begin a dialog.
+    ///
+    /// The policy is asked here and never again: what it says and its network are the call's to its
+    /// end, whatever is configured meanwhile.
     #[must_use]
-    pub fn begin(cx: &mut Cx<'_>, names: &Names<'_>, incoming: Box<Incoming>) -> Option<Self> {
+    pub fn begin(
+        cx: &mut Cx<'_>,
+        policy: &dyn PolicyEngine,
+        names: &Names<'_>,
+        incoming: Box<Incoming>,
+    ) -> Option<Self> {
         let &Names {
             key,
             id,
             local_tag,
             shares_call_id,
         } = names;
-        let network = Arc::clone(cx.policy.network());
+        let network = Arc::clone(policy.network());
         let realm = network.listener(incoming.flow.listener).realm;
         let mut outputs = VecDeque::new();
         let mut leg_cx = LegCx {
@@ -167,7 +175,7 @@ impl Call {
             tags,
         });
         call.take_outputs(LegId(0), outputs);
-        call.begin_plan(cx);
+        call.begin_plan(cx, policy);
         call.settle(cx);
         Some(call)
     }

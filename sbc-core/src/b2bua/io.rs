@@ -2,7 +2,7 @@
 
 use super::event::CallEvent;
 use super::plan::Connect;
-use crate::ports::{MediaCmd, MediaEvent, MediaPlane, PolicyEngine, Verdict};
+use crate::ports::{MediaCmd, MediaEvent, MediaPlane, Verdict};
 use crate::time::Now;
 use crate::transaction::Residue;
 use crate::transport::{Flow, Incoming, Target, Transmit};
@@ -102,8 +102,6 @@ pub struct Cx<'a> {
     pub now: Now,
     /// Randomness.
     pub entropy: &'a mut Entropy,
-    /// The policy of today, for a call that begins.
-    pub policy: &'a dyn PolicyEngine,
     /// The media plane, to reserve ports and read counters; commands go through [`Output::Media`].
     pub media: &'a dyn MediaPlane,
     /// Where the machines note what they meet.

@@ -10,7 +10,7 @@ use super::redirect;
 use super::relay::{Border, cross};
 use crate::dialog::DialogIds;
 use crate::limits;
-use crate::ports::{Effect, RequestFacts, RuleFacts, Verdict};
+use crate::ports::{Effect, PolicyEngine, RequestFacts, RuleFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 impl Call {
     /// Asks the policy and acts on it.
-    pub(super) fn begin_plan(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn begin_plan(&mut self, cx: &mut Cx<'_>, policy: &dyn PolicyEngine) {
         let Some(incoming) = self.invite.take() else {
             return;
         };
@@ -31,7 +31,7 @@ impl Call {
             message: &incoming.message,
             flow: &incoming.flow,
         };
-        let plan = cx.policy.plan(&facts, cx.entropy);
+        let plan = policy.plan(&facts, cx.entropy);
         cx.probe.note(|| ("call", "(new)", input_of(&plan)));
         self.note_plan(&plan);
         self.event(CallEvent::Started);

@@ -6,7 +6,7 @@ use crate::b2bua::plan::Connect;
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId};
 use crate::b2bua::{Names, Output};
 use crate::limits;
-use crate::ports::{CallHooks, MediaCmd, SessionId, Verdict};
+use crate::ports::{CallHooks, MediaCmd, PolicyEngine, SessionId, Verdict};
 use crate::sip::Message;
 use crate::time::{Clock, Instant};
 use crate::transport::{Incoming, Target, resolve};
@@ -30,6 +30,8 @@ pub(super) struct Beginning {
     pub(super) shares_call_id: bool,
     pub(super) entropy: Entropy,
     pub(super) incoming: Box<Incoming>,
+    /// The policy of the moment when its INVITE arrived.
+    pub(super) policy: Arc<dyn PolicyEngine>,
     pub(super) sender: Sender<Input>,
     pub(super) receiver: Receiver<Input>,
 }
@@ -68,6 +70,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         shares_call_id,
         entropy,
         incoming,
+        policy,
         sender,
         mut receiver,
     } = beginning;
@@ -89,7 +92,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         local_tag: &tag,
         shares_call_id,
     };
-    let Some(mut call) = driver.begin(&names, incoming) else {
+    let Some(mut call) = driver.begin(&*policy, &names, incoming) else {
         return;
     };
     let mut sleep = pin!(sleep_until(tokio::time::Instant::from_std(
@@ -133,25 +136,26 @@ impl Modules {
 }
 
 impl Driver {
-    fn begin(&mut self, names: &Names<'_>, incoming: Box<Incoming>) -> Option<Call> {
-        let policy = self.shell.policy();
+    fn begin(
+        &mut self,
+        policy: &dyn PolicyEngine,
+        names: &Names<'_>,
+        incoming: Box<Incoming>,
+    ) -> Option<Call> {
         let mut cx = Cx {
             now: self.shell.clock.now(),
             entropy: &mut self.entropy,
-            policy: &*policy,
             media: &*self.shell.media,
             probe: &Probe::default(),
             refusals: &self.shell.refusals,
         };
-        Call::begin(&mut cx, names, incoming)
+        Call::begin(&mut cx, policy, names, incoming)
     }
 
     fn handle(&mut self, call: &mut Call, input: Input) {
-        let policy = self.shell.policy();
         let mut cx = Cx {
             now: self.shell.clock.now(),
             entropy: &mut self.entropy,
-            policy: &*policy,
             media: &*self.shell.media,
             probe: &Probe::default(),
             refusals: &self.shell.refusals,

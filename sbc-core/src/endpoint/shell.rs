@@ -94,7 +94,8 @@ impl Endpoint {
         endpoint
     }
 
-    /// A policy for the calls that begin from now on.
+    /// A policy for the calls that begin from now on; the others keep theirs to their end. Its
+    /// listeners must be those that are bound, by the same ids.
     pub fn set_policy(&self, policy: Arc<dyn PolicyEngine>) {
         *self
             .0
@@ -170,7 +171,7 @@ impl Inner {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn policy(&self) -> Arc<dyn PolicyEngine> {
+    fn policy(&self) -> Arc<dyn PolicyEngine> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -315,6 +316,7 @@ impl Endpoint {
             shares_call_id: begun.is_shared,
             entropy,
             incoming,
+            policy: inner.policy(),
             sender,
             receiver,
         };

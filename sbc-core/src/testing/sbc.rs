@@ -84,6 +84,16 @@ impl Sbc {
         }
     }
 
+    /// A policy for the calls that begin from now on. Its listeners are the same, by the same ids.
+    pub(super) fn set_policy(&mut self, policy: Arc<dyn PolicyEngine>) {
+        let bound = |policy: &dyn PolicyEngine| -> Vec<_> {
+            let listeners = &policy.network().listeners;
+            listeners.iter().map(|l| (l.bind, l.transport)).collect()
+        };
+        assert_eq!(bound(&*self.policy), bound(&*policy), "they are bound");
+        self.policy = policy;
+    }
+
     /// What its calls told, in order.
     #[must_use]
     pub fn events(&self) -> &[(Instant, CallKey, CallEvent)] {
@@ -226,7 +236,6 @@ impl Sbc {
         let mut cx = Cx {
             now,
             entropy: &mut entropy,
-            policy: &*policy,
             media: &*media,
             probe: &self.probe,
             refusals: &self.refusals,
@@ -237,7 +246,7 @@ impl Sbc {
             local_tag: &tag,
             shares_call_id: begun.is_shared,
         };
-        let Some(call) = Call::begin(&mut cx, &names, Box::new(incoming)) else {
+        let Some(call) = Call::begin(&mut cx, &*policy, &names, Box::new(incoming)) else {
             self.faults
                 .push("an INVITE without defects did not begin a call".into());
             return;
@@ -351,12 +360,10 @@ impl Sbc {
     }
 
     fn input(&self, now: Now, live: &mut Live, input: Input) {
-        let policy = Arc::clone(&self.policy);
         let media = Arc::clone(&self.media);
         let mut cx = Cx {
             now,
             entropy: &mut live.entropy,
-            policy: &*policy,
             media: &*media,
             probe: &self.probe,
             refusals: &self.refusals,

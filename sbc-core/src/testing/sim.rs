@@ -285,6 +285,14 @@ impl Sim {
         }
     }
 
+    /// A policy for the calls that begin at an SBC from now on.
+    ///
+    /// # Panics
+    /// Where its listeners are others.
+    pub fn set_policy(&mut self, sbc: NodeId, policy: Arc<dyn PolicyEngine>) {
+        self.sbc_mut(sbc).set_policy(policy);
+    }
+
     /// A phone calls. The index of its call at that phone.
     pub fn call(&mut self, phone: NodeId, call: Placed) -> usize {
         let now = self.now;

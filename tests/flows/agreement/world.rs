@@ -182,7 +182,6 @@ impl World {
         let mut cx = Cx {
             now: self.now,
             entropy: &mut self.entropy,
-            policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
             refusals: &self.refusals,
@@ -193,7 +192,7 @@ impl World {
             local_tag: &tag,
             shares_call_id: false,
         };
-        self.call = Call::begin(&mut cx, &names, Box::new(incoming));
+        self.call = Call::begin(&mut cx, &self.policy, &names, Box::new(incoming));
         self.drain();
     }
 
@@ -204,7 +203,6 @@ impl World {
         let mut cx = Cx {
             now: self.now,
             entropy: &mut self.entropy,
-            policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
             refusals: &self.refusals,

@@ -301,7 +301,6 @@ impl World {
         let mut cx = Cx {
             now: self.now,
             entropy: &mut self.entropy,
-            policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
             refusals: &self.refusals,
@@ -312,7 +311,7 @@ impl World {
             local_tag: &tag,
             shares_call_id: begun.is_shared,
         };
-        let call = Call::begin(&mut cx, &names, Box::new(incoming))
+        let call = Call::begin(&mut cx, &self.policy, &names, Box::new(incoming))
             .expect("an INVITE without defects begins a call");
         self.drain(key, Live::new(call));
     }
@@ -324,7 +323,6 @@ impl World {
         let mut cx = Cx {
             now: self.now,
             entropy: &mut self.entropy,
-            policy: &self.policy,
             media: &self.media,
             probe: &Probe::default(),
             refusals: &self.refusals,
