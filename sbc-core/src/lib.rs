@@ -6,8 +6,10 @@ pub mod endpoint;
 pub mod limits;
 pub mod net;
 pub mod ports;
+pub mod quota;
 pub mod sdp;
 pub mod sip;
+pub mod state_book;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transaction;

@@ -27,7 +27,7 @@ const LAYERS: [&str; 10] = [
 ];
 
 /// What every layer may name, and what each of these may name itself.
-const GROUND: [(&str, &[&str]); 13] = [
+const GROUND: [(&str, &[&str]); 14] = [
     ("time", &[]),
     ("probe", &[]),
     ("entropy", &["time"]),
@@ -43,6 +43,7 @@ const GROUND: [(&str, &[&str]); 13] = [
     ),
     // State that outlives a configuration: keys and boxed values.
     ("state_book", &["time"]),
+    ("quota", &["net", "sip", "state_book", "time"]),
     (
         "ports",
         &[
@@ -51,6 +52,7 @@ const GROUND: [(&str, &[&str]); 13] = [
             "limits",
             "net",
             "probe",
+            "quota",
             "sip",
             "sdp",
             "state_book",
@@ -60,7 +62,15 @@ const GROUND: [(&str, &[&str]); 13] = [
     ),
     (
         "b2bua::plan",
-        &["net", "ports", "sdp", "sip", "time", "transport::flow"],
+        &[
+            "net",
+            "ports",
+            "quota",
+            "sdp",
+            "sip",
+            "time",
+            "transport::flow",
+        ],
     ),
     (
         "b2bua::event",
