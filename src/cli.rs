@@ -117,7 +117,7 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Loads, compiles, prints what is wrong or odd.
 fn load(loaded: Result<Loaded, policies::Errors>) -> Result<Compiled, u8> {
-    match loaded.and_then(|loaded| loaded.compile(&Modules)) {
+    match loaded.and_then(|loaded| loaded.compile(&Modules::default())) {
         Ok(compiled) => {
             for warning in &compiled.warnings {
                 complain(&warning.to_string());
@@ -158,7 +158,8 @@ fn check(args: &CheckArgs) -> u8 {
 }
 
 fn check_json(file: &ConfigFile) -> u8 {
-    let result = Loaded::from_path(&file.config).and_then(|loaded| loaded.compile(&Modules));
+    let result =
+        Loaded::from_path(&file.config).and_then(|loaded| loaded.compile(&Modules::default()));
     let problem = |problem: &policies::Problem| {
         serde_json::json!({
             "line": problem.position().map(|p| p.line),

@@ -3,14 +3,30 @@
 use sbc_core::ports::{
     AppFactory, BuildError, ModuleFactory, Param, RecorderPlan, Registry, SideLegFactory,
 };
+use sbc_core::state_book::StateBook;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Everything this program was built with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Modules;
+/// Everything this program was built with, and the book of what outlives a configuration: a
+/// configuration that takes the place of another is compiled with the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Modules {
+    book: Arc<StateBook>,
+}
+
+impl Modules {
+    /// With this book; `Modules::default()` has an empty one.
+    #[must_use]
+    pub const fn new(book: Arc<StateBook>) -> Self {
+        Self { book }
+    }
+}
 
 impl Registry for Modules {
+    fn state_book(&self) -> &StateBook {
+        &self.book
+    }
+
     fn recorder(&self, plan: RecorderPlan) -> Result<Arc<dyn SideLegFactory>, BuildError> {
         Ok(Arc::new(siprec::SiprecRecorder::new(plan)?))
     }
@@ -33,7 +49,7 @@ impl Registry for Modules {
         entry: &[(String, Param)],
         shared: &[(String, Param)],
     ) -> Result<Arc<dyn ModuleFactory>, BuildError> {
-        call_control::build(name, entry, shared)
+        call_control::build(name, entry, shared, &self.book)
     }
 
     fn module_names(&self) -> Vec<&'static str> {

@@ -14,7 +14,7 @@ fn compiled(name: &str, text: &str, scratch: &Path) -> Compiled {
     let folder = format!("dir: {}/recordings", scratch.display());
     let text = text.replace("dir: recordings", &folder);
     Loaded::from_text(name, &text)
-        .and_then(|loaded| loaded.compile(&sbc::Modules))
+        .and_then(|loaded| loaded.compile(&sbc::Modules::default()))
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 

@@ -54,6 +54,7 @@ impl CallHooks for CallTimer {
 mod tests {
     use super::*;
     use sbc_core::sip::StatusCode;
+    use sbc_core::state_book::StateBook;
     use std::task::{Context, Poll, Waker};
 
     fn text(key: &str, value: &str) -> (String, Param) {
@@ -62,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_call_may_begin_and_ends_after_its_time() {
-        let module = crate::build("call_timer", &[text("max", "90m")], &[]).unwrap();
+        let module =
+            crate::build("call_timer", &[text("max", "90m")], &[], &StateBook::new()).unwrap();
         assert_eq!(module.name(), "call_timer");
         let mut hooks = module.open();
         let invite = Message::response(StatusCode::of(200), "");
@@ -110,7 +112,7 @@ mod tests {
                 "unknown key; expected none here",
             ),
         ] {
-            let error = crate::build("call_timer", &entry, &shared).unwrap_err();
+            let error = crate::build("call_timer", &entry, &shared, &StateBook::new()).unwrap_err();
             assert_eq!(
                 (error.key.as_deref(), &*error.message),
                 (Some(key), message)

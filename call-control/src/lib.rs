@@ -9,6 +9,7 @@ pub mod limits;
 mod params;
 
 use sbc_core::ports::{BuildError, ModuleFactory, Param};
+use sbc_core::state_book::StateBook;
 use std::sync::Arc;
 
 pub use cdr::lost_records;
@@ -32,14 +33,17 @@ const LATER: &[&str] = &[
 /// # Errors
 /// Another name, a parameter that the module does not know, a wrong or a missing value, a CDR file
 /// that cannot be written.
+///
+/// `book` holds what the modules of the next configuration find again: open files.
 pub fn build(
     name: &str,
     entry: &[(String, Param)],
     shared: &[(String, Param)],
+    book: &StateBook,
 ) -> Result<Arc<dyn ModuleFactory>, BuildError> {
     match name {
         "call_timer" => Ok(Arc::new(call_timer::CallTimer::new(entry, shared)?)),
-        "cdr" => Ok(Arc::new(cdr::Cdr::new(entry, shared)?)),
+        "cdr" => Ok(Arc::new(cdr::Cdr::new(entry, shared, book)?)),
         _ => {
             let what = if LATER.contains(&name) {
                 "is not in this version"
@@ -61,7 +65,11 @@ mod tests {
 
     #[test]
     fn a_module_of_a_later_version_is_told_from_one_that_never_was() {
-        let message = |name| build(name, &[], &[]).unwrap_err().message;
+        let message = |name| {
+            build(name, &[], &[], &StateBook::new())
+                .unwrap_err()
+                .message
+        };
         assert_eq!(
             message("blacklist"),
             "`blacklist` is not in this version; expected one of: call_timer, cdr"
@@ -75,7 +83,7 @@ mod tests {
     #[test]
     fn every_name_is_known() {
         for name in NAMES {
-            let known = build(name, &[], &[]);
+            let known = build(name, &[], &[], &StateBook::new());
             assert!(known.is_err_and(|e| e.key.is_some()), "{name}");
         }
     }

@@ -8,7 +8,7 @@
 //! | an entry | at a sweep |
 //! |---|---|
 //! | that somebody has: a configuration, or a call that runs by an older one | stays |
-//! | that nobody has, for the first sweep | stays: what a reload took out, the next may bring back |
+//! | that nobody has, for the first sweep | stays: the next reload may bring it back |
 //! | that nobody has, for the second sweep in a row | goes |
 //!
 //! A sweep follows each reload, so that the book holds no more than what the last two

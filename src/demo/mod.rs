@@ -222,7 +222,7 @@ impl Stage {
 
 async fn start(name: &str, text: &str, ladder: Option<Arc<Ladder>>) -> Result<Daemon, Fault> {
     let compiled = Loaded::from_text(name, text)
-        .and_then(|loaded| loaded.compile(&Modules))
+        .and_then(|loaded| loaded.compile(&Modules::default()))
         .map_err(|errors| Fault::Config(errors.to_string()))?;
     let tap = ladder.map(|ladder| ladder as Arc<dyn crate::calls::Tap>);
     Ok(Daemon::start_tapped(compiled, tap).await?)

@@ -116,7 +116,7 @@ impl Border {
             .build()
             .expect("threads can be had");
         let compiled = Loaded::from_text("wire test", yaml)
-            .and_then(|loaded| loaded.compile(&Modules))
+            .and_then(|loaded| loaded.compile(&Modules::default()))
             .unwrap_or_else(|errors| panic!("{errors}\n{yaml}"));
         let daemon = runtime
             .block_on(Daemon::start(compiled))

@@ -290,7 +290,7 @@ fn a_callee_forks_over_udp_and_tcp() {
 #[test]
 fn the_configuration_to_play_them_by_hand_loads() {
     let loaded = policies::Loaded::from_text("sbc.yaml", include_str!("scenarios/sbc.yaml"));
-    let compiled = loaded.and_then(|loaded| loaded.compile(&sbc::Modules));
+    let compiled = loaded.and_then(|loaded| loaded.compile(&sbc::Modules::default()));
     compiled
         .map(drop)
         .unwrap_or_else(|errors| panic!("{errors}"));

@@ -16,39 +16,45 @@ use crate::limits;
 use crate::params::{expected, only, value, wrong};
 use sbc_core::b2bua::CallSummary;
 use sbc_core::ports::{BuildError, CallHooks, ModuleFactory, Param};
+use sbc_core::state_book::StateBook;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use writer::Writer;
 use writers::Writers;
-
-/// A file is one thing in a process, whichever configuration names it.
-static WRITERS: LazyLock<Writers> = LazyLock::new(Writers::default);
 
 const EXAMPLE: &str = "expected a list of files, such as [ { file: cdr.jsonl } ], \
                        in `sinks` of the section `control.cdr`";
 
-/// How many records of this process are in no file, because a disk was full or too slow.
+/// A file is one thing, whichever configuration names it.
+fn writers(book: &StateBook) -> Arc<Writers> {
+    book.lend("cdr", "files", Writers::default)
+}
+
+/// How many records are in no file, because a disk was full or too slow.
 #[must_use]
-pub fn lost_records() -> u64 {
-    WRITERS.lost()
+pub fn lost_records(book: &StateBook) -> u64 {
+    writers(book).lost()
 }
 
 /// The module with its files.
 #[derive(Clone, Debug)]
 pub(crate) struct Cdr {
     sinks: Arc<[Arc<Writer>]>,
+    /// As long as a call writes to a file, a configuration finds that file open.
+    _writers: Arc<Writers>,
 }
 
 impl Cdr {
     pub(crate) fn new(
         entry: &[(String, Param)],
         shared: &[(String, Param)],
+        book: &StateBook,
     ) -> Result<Self, BuildError> {
-        Self::with(&WRITERS, entry, shared)
+        Self::with(&writers(book), entry, shared)
     }
 
     fn with(
-        writers: &Writers,
+        writers: &Arc<Writers>,
         entry: &[(String, Param)],
         shared: &[(String, Param)],
     ) -> Result<Self, BuildError> {
@@ -80,6 +86,7 @@ impl Cdr {
         }
         Ok(Self {
             sinks: sinks.into(),
+            _writers: Arc::clone(writers),
         })
     }
 }

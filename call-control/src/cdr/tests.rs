@@ -5,6 +5,7 @@ use sbc_core::UnixMillis;
 use sbc_core::b2bua::EndedBy;
 use sbc_core::ports::{PortId, PortStats, RecorderState, RecorderStatus};
 use sbc_core::sip::StatusCode;
+use sbc_core::state_book::StateBook;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -68,7 +69,7 @@ fn lines(path: &Path) -> Vec<Value> {
 }
 
 fn error(entry: &[(String, Param)], shared: &[(String, Param)]) -> (String, String) {
-    let error = crate::build("cdr", entry, shared).unwrap_err();
+    let error = crate::build("cdr", entry, shared, &StateBook::new()).unwrap_err();
     (error.key.expect("a key"), error.message)
 }
 
@@ -76,7 +77,7 @@ fn error(entry: &[(String, Param)], shared: &[(String, Param)]) -> (String, Stri
 fn a_call_that_ended_is_one_line_with_everything_that_is_known_of_it() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("cdr.jsonl");
-    let module = crate::build("cdr", &[], &files(&[&path])).unwrap();
+    let module = crate::build("cdr", &[], &files(&[&path]), &StateBook::new()).unwrap();
     assert_eq!(module.name(), "cdr");
     let mut hooks = module.open();
     assert_eq!(lines(&path).len(), 0, "the file is there from the start");
@@ -115,7 +116,7 @@ fn a_call_that_ended_is_one_line_with_everything_that_is_known_of_it() {
 fn a_call_that_nobody_answered_lasted_no_time_and_has_the_same_keys() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("cdr.jsonl");
-    let module = crate::build("cdr", &[], &files(&[&path])).unwrap();
+    let module = crate::build("cdr", &[], &files(&[&path]), &StateBook::new()).unwrap();
     module.open().on_end(&call());
     module.open().on_end(&CallSummary {
         call_id_b: None,
@@ -144,7 +145,7 @@ fn profiles_that_name_the_same_file_share_its_writer_and_it_is_closed_with_the_l
     let path = dir.path().join("cdr.jsonl");
     let indirect = dir.path().join("link");
     std::os::unix::fs::symlink(&path, &indirect).unwrap();
-    let writers = Writers::default();
+    let writers = Arc::<Writers>::default();
     let one = Cdr::with(&writers, &[], &files(&[&path])).unwrap();
     let two = Cdr::with(&writers, &[], &files(&[&indirect])).unwrap();
     assert!(Arc::ptr_eq(&one.sinks[0], &two.sinks[0]));
@@ -161,10 +162,51 @@ fn profiles_that_name_the_same_file_share_its_writer_and_it_is_closed_with_the_l
 }
 
 #[test]
+fn a_reload_keeps_the_file_and_the_calls_of_both_configurations_write_whole_lines_to_it() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("cdr.jsonl");
+    let book = StateBook::new();
+    let compile = || Cdr::new(&[], &files(&[&path]), &book).unwrap();
+    let mut running = compile();
+    let writer = Arc::downgrade(&running.sinks[0]);
+    let mut hooks = Vec::new();
+    for _ in 0..3 {
+        hooks.push(running.open());
+        let next = compile();
+        assert!(Arc::ptr_eq(&running.sinks[0], &next.sinks[0]));
+        running = next;
+        book.sweep();
+    }
+    // No configuration names the file for a while; the calls do.
+    drop(running);
+    book.sweep();
+    book.sweep();
+    hooks.push(compile().open());
+    std::thread::scope(|scope| {
+        for hooks in &mut hooks {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    hooks.on_end(&call());
+                }
+            });
+        }
+    });
+    drop(hooks);
+    assert!(writer.upgrade().is_none(), "closed with the last call");
+    assert_eq!(lines(&path).len(), 200);
+    assert_eq!(lost_records(&book), 0);
+}
+
+#[test]
 fn every_file_of_the_list_has_every_record() {
     let dir = TempDir::new().unwrap();
     let paths = [dir.path().join("a"), dir.path().join("b")];
-    let module = Cdr::with(&Writers::default(), &[], &files(&[&paths[0], &paths[1]])).unwrap();
+    let module = Cdr::with(
+        &Arc::<Writers>::default(),
+        &[],
+        &files(&[&paths[0], &paths[1]]),
+    )
+    .unwrap();
     module.open().on_end(&call());
     drop(module);
     assert_eq!(lines(&paths[0]), lines(&paths[1]));
@@ -173,7 +215,7 @@ fn every_file_of_the_list_has_every_record() {
 
 #[test]
 fn a_full_disk_costs_records_that_are_counted_and_nothing_else() {
-    let writers = Writers::default();
+    let writers = Arc::<Writers>::default();
     let module = Cdr::with(&writers, &[], &files(&[Path::new("/dev/full")])).unwrap();
     for _ in 0..3 {
         module.open().on_end(&call());

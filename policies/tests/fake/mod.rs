@@ -10,6 +10,7 @@ use sbc_core::ports::{
     App, AppCx, AppEvent, AppFactory, BuildError, CallHooks, ModuleFactory, Param, RecorderPlan,
     Registry, SideCx, SideEvent, SideLeg, SideLegFactory,
 };
+use sbc_core::state_book::StateBook;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +21,8 @@ pub(crate) struct Fake {
     pub(crate) recorders: Mutex<Vec<RecorderPlan>>,
     /// Modules that were asked for.
     pub(crate) modules: Mutex<Vec<Asked>>,
+    /// What outlives a configuration.
+    pub(crate) book: StateBook,
 }
 
 /// A module that was asked for.
@@ -31,6 +34,10 @@ pub(crate) struct Asked {
 }
 
 impl Registry for Fake {
+    fn state_book(&self) -> &StateBook {
+        &self.book
+    }
+
     fn recorder(&self, plan: RecorderPlan) -> Result<Arc<dyn SideLegFactory>, BuildError> {
         let name = Arc::clone(&plan.name);
         self.recorders.lock().expect("not poisoned").push(plan);

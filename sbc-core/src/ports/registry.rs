@@ -2,6 +2,7 @@
 //! it.
 
 use crate::ports::{AppFactory, ModuleFactory, RecorderPlan, SideLegFactory};
+use crate::state_book::StateBook;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,9 @@ pub struct BuildError {
 
 /// Builds what policies refer to by name.
 pub trait Registry {
+    /// Where what is built finds the state that outlives a configuration.
+    fn state_book(&self) -> &StateBook;
+
     /// A recorder.
     ///
     /// # Errors
