@@ -1,7 +1,7 @@
 //! Limits: how many calls at a time, and how many new ones in a second.
 //!
 //! A [`Tally`] counts; it lies in the [`StateBook`](crate::state_book::StateBook) and outlives
-//! configurations. A [`Quota`] is a tally with the [`Limits`] of one configuration. Limits come with
+//! configurations. A [`Quota`] is a tally with the [`Limits`] of one configuration. These come with
 //! each question and are not kept in the tally, so that a configuration that is compiled and not
 //! used changes nothing, and one that is used judges by the present count: running calls stay, and
 //! over a lower limit there are no new ones.

@@ -43,7 +43,7 @@ fn policy(rest: &str, outside: &str) -> Arc<dyn PolicyEngine> {
          outside: {{ trust: {outside}, media: {{ bind: {OUTSIDE}, ports: 20000-20099 }} }}\n{rest}"
     );
     let compiled = policies::Loaded::from_text("flow", &yaml)
-        .and_then(|loaded| loaded.compile(&Modules))
+        .and_then(|loaded| loaded.compile(&Modules::default()))
         .unwrap_or_else(|errors| panic!("{errors}"));
     compiled.engine
 }
