@@ -280,11 +280,11 @@ fn nothing() -> Refusal {
     Refusal::new(488, "No audio over RTP was offered")
 }
 
-/// RFC 3261 §20.43: warning 300.
+/// RFC 3261 §20.43: warning 301.
 fn other_family() -> Refusal {
     Refusal::new(488, "").with(
         HeaderName::Warning,
-        "300 sbc \"the media address is of another family than ours\"",
+        "301 sbc \"the media address is of another family than ours\"",
     )
 }
 

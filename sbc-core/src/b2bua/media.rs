@@ -18,7 +18,7 @@ pub(super) enum MediaFault {
     Sdp(#[from] SdpError),
     #[error(transparent)]
     Media(#[from] MediaError),
-    /// RFC 3261 §20.43: Warning 300.
+    /// RFC 3261 §20.43: Warning 301.
     #[error("the two sides have no address family in common")]
     Family,
     #[error("no media that can be relayed")]
