@@ -151,6 +151,9 @@ fn check(args: &CheckArgs) -> u8 {
                 compiled.config.trunks.len(),
                 compiled.config.routes.len()
             ));
+            for file in compiled.files.iter().skip(1) {
+                say(&format!("  with {}", file.display()));
+            }
             exit::OK
         }
         Err(code) => code,
@@ -158,10 +161,16 @@ fn check(args: &CheckArgs) -> u8 {
 }
 
 fn check_json(file: &ConfigFile) -> u8 {
-    let result =
-        Loaded::from_path(&file.config).and_then(|loaded| loaded.compile(&Modules::default()));
+    let loaded = Loaded::from_path(&file.config);
+    let files = match &loaded {
+        Ok(loaded) => loaded.files().to_vec(),
+        Err(_) => vec![file.config.clone()],
+    };
+    let files: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+    let result = loaded.and_then(|loaded| loaded.compile(&Modules::default()));
     let problem = |problem: &policies::Problem| {
         serde_json::json!({
+            "file": problem.file(),
             "line": problem.position().map(|p| p.line),
             "column": problem.position().map(|p| p.column),
             "path": problem.path(),
@@ -179,6 +188,7 @@ fn check_json(file: &ConfigFile) -> u8 {
     };
     let json = serde_json::json!({
         "file": file.config.display().to_string(),
+        "files": files,
         "ok": ok,
         "errors": errors,
         "warnings": warnings,

@@ -15,6 +15,7 @@ mod decode;
 mod engine;
 mod facts;
 mod header;
+mod include;
 mod limits;
 mod load;
 mod problem;

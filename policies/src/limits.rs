@@ -1,9 +1,13 @@
 //! Every bound of the crate, one line of reason each.
 
-/// Bytes of a configuration file: 10,000 routes take about two million.
+/// Bytes of a configuration, in all its files: 10,000 routes take about two million.
 pub(crate) const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Bytes of a file that holds one secret: a token of a few kilobytes is a long one.
 pub(crate) const SECRET_BYTES: u64 = 16 * 1024;
+/// Files that one configuration includes.
+pub(crate) const INCLUDED: usize = 1_000;
+/// Files within one another by `include`: more is a mistake.
+pub(crate) const INCLUDE_DEPTH: usize = 8;
 /// Nesting of a YAML tree: the deepest key of the schema is at ten.
 pub(crate) const NESTING: usize = 32;
 /// Nodes that aliases (`*name`) may add to a tree: keeps a nest of aliases from filling memory.

@@ -1,23 +1,23 @@
 //! Reading a configuration.
 
 use crate::compile::{Compiled, compile};
-use crate::problem::{About, Errors, Problem, Source, in_order};
+use crate::include::{self, Tree};
+use crate::problem::{Errors, in_order};
 use crate::schema::Config;
 use crate::tree::Position;
 use crate::visit::Report;
-use crate::{decode, limits, tree};
+use crate::{decode, limits};
 use sbc_core::ports::Registry;
-use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-/// A file that was read and decoded. Its errors are kept, so that [`Loaded::compile`] can report
-/// them together with its own.
+/// A file that was read and decoded, with those that it includes. Its errors are kept, so that
+/// [`Loaded::compile`] can report them together with its own.
 #[derive(Debug)]
 pub struct Loaded {
     config: Config,
     report: Report,
     top: Position,
+    files: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -26,37 +26,34 @@ impl Loaded {
     /// # Errors
     /// Where it cannot be read, or is no YAML at all.
     pub fn from_path(path: &Path) -> Result<Self, Errors> {
-        let name = path.display().to_string();
-        let text = read(path).map_err(|why| {
-            let problem = Problem::of_file(&name, format!("the file cannot be read: {why}"));
-            Errors::new(vec![problem])
-        })?;
-        Self::from_text(&name, &text)
+        let text = include::text_of(path, limits::FILE_BYTES)
+            .map_err(|why| include::unreadable(path, &why))?;
+        Self::from_text(&path.display().to_string(), &text)
     }
 
-    /// Reads text; `name` stands in its error texts.
+    /// Reads text; `name` stands in its error texts, and says to which folder paths are relative.
     ///
     /// # Errors
     /// Where it is no YAML at all.
     pub fn from_text(name: &str, text: &str) -> Result<Self, Errors> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = match tree::parse(text) {
-            Ok(root) => root,
-            Err(error) => {
-                let source = Arc::new(Source::new(name, text, None));
-                let (at, message) = (error.at, error.message);
-                let problem = Problem::new(&source, at, About::Text, message, String::new());
-                return Err(Errors::new(vec![problem]));
-            }
-        };
-        let source = Source::new(name, text, Some(root.clone()));
-        let mut report = Report::new(Arc::new(source));
+        let Tree {
+            root,
+            mut report,
+            files,
+        } = include::tree(name, text)?;
         let config = decode::config(&mut report, &root);
         Ok(Self {
             config,
             report,
             top: root.at,
+            files,
         })
+    }
+
+    /// The files it was read from: the first one, then those that it includes, in this order.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Leaves everything aside but the recording server, the log, HTTP and `drain`. A file without
@@ -90,19 +87,8 @@ impl Loaded {
             config: self.config,
             engine,
             network,
+            files: self.files,
             warnings: in_order(warnings),
         })
     }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(limits::FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > limits::FILE_BYTES {
-        return Err(format!("larger than {} bytes", limits::FILE_BYTES));
-    }
-    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }

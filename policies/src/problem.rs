@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) root: Option<Node>,
     /// The literal secrets in it, looked for when the first problem is shown.
     concealed: OnceLock<Vec<Concealed>>,
+    /// Its number among the files of a configuration.
+    number: usize,
 }
 
 impl Source {
@@ -32,7 +34,12 @@ impl Source {
             text: text.into(),
             root,
             concealed: OnceLock::new(),
+            number: 0,
         }
+    }
+
+    pub(crate) fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
     }
 
     /// The folder to which paths in the file are relative.
@@ -140,6 +147,12 @@ impl Problem {
         self
     }
 
+    /// The file it is about.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
     /// Where it stands; nothing where the whole file is meant.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
@@ -172,8 +185,9 @@ impl Problem {
         &self.hint
     }
 
-    fn order(&self) -> (u32, u32) {
-        self.at.map_or((0, 0), |at| (at.line, at.column))
+    fn order(&self) -> (usize, u32, u32) {
+        let (line, column) = self.at.map_or((0, 0), |at| (at.line, at.column));
+        (self.source.number, line, column)
     }
 
     fn same_as(&self, other: &Self) -> bool {
@@ -238,7 +252,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order of the file. Never empty.
+/// Everything that is wrong with a configuration, in the order of the files and of their lines.
+/// Never empty.
 #[derive(Clone, Debug)]
 pub struct Errors {
     problems: Vec<Problem>,

@@ -9,13 +9,13 @@
 //! Both are read when the configuration is loaded. The literal ones in a file are found by the
 //! names of their keys ([`in_tree`]), so that a line which an error shows does not show them.
 
+use crate::include::text_of_file;
 use crate::limits;
 use crate::problem::{About, expected};
 use crate::schema::{KEYS, Spanned};
 use crate::tree::{Data, Entry, Node, Position, QUOTED};
 use crate::visit::{self, Report};
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 /// Stands wherever a secret would.
@@ -164,7 +164,7 @@ fn is_env_name(name: &str) -> bool {
 fn from_file(dir: &Path, name: &str) -> Result<Secret, Wrong> {
     const HINT: &str = "expected a file with the secret on one line";
     let path = dir.join(name);
-    let read = read(&path).map_err(|why| {
+    let read = text_of_file(&path, limits::SECRET_BYTES).map_err(|why| {
         let message = format!("the file {} cannot be read: {why}", path.display());
         (
             message,
@@ -174,25 +174,6 @@ fn from_file(dir: &Path, name: &str) -> Result<Secret, Wrong> {
     let text = read.strip_suffix('\n').unwrap_or(&read);
     let text = text.strip_suffix('\r').unwrap_or(text);
     one_line(text).map_err(|why| (format!("the file {} {why}", path.display()), HINT))
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    // A pipe would make the loader wait.
-    let is_file = std::fs::metadata(path)
-        .map_err(|e| e.to_string())?
-        .is_file();
-    if !is_file {
-        return Err("not a file".to_owned());
-    }
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-    let mut bytes = Vec::new();
-    file.take(limits::SECRET_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > limits::SECRET_BYTES {
-        return Err(format!("larger than {} bytes", limits::SECRET_BYTES));
-    }
-    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
 fn one_line(text: &str) -> Result<Secret, &'static str> {

@@ -128,9 +128,30 @@ pub(crate) struct SyntaxError {
     pub(crate) message: String,
 }
 
+/// What the files of one configuration use up together.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    /// The last id that was given away.
+    ids: u32,
+    /// Nodes that aliases added.
+    copied: usize,
+}
+
+impl Budget {
+    /// The id of the next key or value that is read.
+    pub(crate) fn next_id(&self) -> u32 {
+        self.ids + 1
+    }
+
+    fn id(&mut self) -> u32 {
+        self.ids += 1;
+        self.ids
+    }
+}
+
 /// Reads a file of one document. An empty file is an empty map.
-pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut builder = Builder::default();
+pub(crate) fn parse(text: &str, budget: &mut Budget) -> Result<Node, SyntaxError> {
+    let mut builder = Builder::new(budget);
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         match event {
@@ -148,7 +169,8 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
         line: 1,
         column: 1,
         length: 1,
-        ..Position::default()
+        id: builder.budget.id(),
+        goes_on: false,
     };
     let data = Data::Map(Vec::new());
     Ok(builder.root.unwrap_or(Node { at, data }))
@@ -160,19 +182,26 @@ enum Open {
     Map(Vec<Entry>, Option<(Box<str>, Position)>),
 }
 
-#[derive(Default)]
-struct Builder {
+struct Builder<'b> {
     stack: Vec<(Open, Position, usize)>,
     anchors: HashMap<usize, Node>,
-    copied: usize,
     documents: usize,
-    ids: u32,
+    budget: &'b mut Budget,
     root: Option<Node>,
 }
 
-impl Builder {
+impl<'b> Builder<'b> {
+    fn new(budget: &'b mut Budget) -> Self {
+        Self {
+            stack: Vec::new(),
+            anchors: HashMap::new(),
+            documents: 0,
+            budget,
+            root: None,
+        }
+    }
+
     fn position(&mut self, span: Span) -> Position {
-        self.ids += 1;
         let length = if span.start.line() == span.end.line() {
             span.end.col().saturating_sub(span.start.col())
         } else {
@@ -182,7 +211,7 @@ impl Builder {
             line: number(span.start.line()).max(1),
             column: number(span.start.col()) + 1,
             length: number(length).max(1),
-            id: self.ids,
+            id: self.budget.id(),
             goes_on: span.start.line() != span.end.line(),
         }
     }
@@ -252,8 +281,8 @@ impl Builder {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(self.error(span.start, "an alias inside of what it names"));
         };
-        self.copied += node.count();
-        if self.copied > limits::ALIAS_NODES {
+        self.budget.copied += node.count();
+        if self.budget.copied > limits::ALIAS_NODES {
             return Err(self.error(span.start, "aliases make the file too large"));
         }
         let node = node.clone();

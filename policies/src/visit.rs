@@ -9,28 +9,58 @@
 use crate::problem::{About, Problem, Source, expected, nearest};
 use crate::schema::{Spanned, keys};
 use crate::tree::{Data, Entry, Node, Position};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Collects problems of one file.
+/// Collects problems of the files of one configuration.
 #[derive(Debug)]
 pub(crate) struct Report {
-    source: Arc<Source>,
+    /// With the id of the first key or value of each, in this order.
+    sources: Vec<(u32, Arc<Source>)>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 impl Report {
-    pub(crate) fn new(source: Arc<Source>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            source,
+            sources: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
+    /// Takes in a file, whose keys and values have ids from `first` on.
+    pub(crate) fn add(&mut self, source: Source, first: u32) {
+        let source = source.numbered(self.sources.len());
+        self.sources.push((first, Arc::new(source)));
+    }
+
+    /// The file in which something stands.
+    fn source(&self, at: Position) -> &Arc<Source> {
+        let after = self.sources.partition_point(|(first, _)| *first <= at.id);
+        let (_, source) = &self.sources[after.saturating_sub(1)];
+        source
+    }
+
+    /// Whether two things stand in one file.
+    pub(crate) fn of_one_file(&self, one: Position, other: Position) -> bool {
+        Arc::ptr_eq(self.source(one), self.source(other))
+    }
+
+    /// Where something stands, seen from another place: `line 3`, or `base.yaml:3`.
+    pub(crate) fn place(&self, at: Position, from: Position) -> String {
+        if self.of_one_file(at, from) {
+            format!("line {}", at.line)
+        } else {
+            format!("{}:{}", self.source(at).name, at.line)
+        }
+    }
+
     pub(crate) fn push(&mut self, at: Position, about: About, message: String, hint: String) {
-        let problem = Problem::new(&self.source, at, about, message, hint);
+        let problem = Problem::new(self.source(at), at, about, message, hint);
         self.errors.push(problem);
     }
 
@@ -57,7 +87,7 @@ impl Report {
     /// A key that this version does not have.
     pub(crate) fn later(&mut self, entry: &Entry, hint: String) {
         let message = format!("`{}`", entry.key);
-        let problem = Problem::new(&self.source, entry.at, About::Key, message, hint);
+        let problem = Problem::new(self.source(entry.at), entry.at, About::Key, message, hint);
         self.errors
             .push(problem.with_predicate(" is not in this version"));
     }
@@ -76,8 +106,8 @@ impl Report {
     }
 
     /// The folder to which a path that stands at `at` is relative.
-    pub(crate) fn dir(&self, _at: Position) -> &Path {
-        self.source.dir()
+    pub(crate) fn dir(&self, at: Position) -> &Path {
+        self.source(at).dir()
     }
 
     /// Whether anything is wrong so far.
@@ -92,7 +122,8 @@ impl Report {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let problem = Problem::new(&self.source, at, About::Value, message.into(), hint.into());
+        let source = self.source(at);
+        let problem = Problem::new(source, at, About::Value, message.into(), hint.into());
         self.warnings.push(problem.into_warning());
     }
 
@@ -210,13 +241,21 @@ fn node_position(node: &Node, at: Position) -> Position {
 }
 
 pub(crate) fn duplicates(report: &mut Report, entries: &[Entry]) {
-    for (n, entry) in entries.iter().enumerate() {
-        let Some(first) = entries[..n].iter().find(|e| e.key == entry.key) else {
-            continue;
-        };
-        let hint = format!("the first is in line {}", first.at.line);
-        report.key(entry.at, format!("duplicate key `{}`", entry.key), hint);
+    let mut seen = HashMap::new();
+    for entry in entries {
+        match seen.entry(&*entry.key) {
+            Slot::Vacant(slot) => {
+                slot.insert(entry.at);
+            }
+            Slot::Occupied(first) => twice(report, entry, *first.get()),
+        }
     }
+}
+
+/// Reports a key that stands elsewhere too.
+pub(crate) fn twice(report: &mut Report, entry: &Entry, first: Position) {
+    let hint = format!("the first is in {}", report.place(first, entry.at));
+    report.key(entry.at, format!("duplicate key `{}`", entry.key), hint);
 }
 
 /// The items of a list.

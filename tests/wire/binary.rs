@@ -243,6 +243,28 @@ fn a_good_configuration_is_checked_without_binding_anything() {
 }
 
 #[test]
+fn the_files_of_a_configuration_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, more) = (
+        folder.path().join("good.yaml"),
+        folder.path().join("more.yaml"),
+    );
+    let setup = Setup::to(format!("sip:{CALLEE}"));
+    std::fs::write(&file, format!("{}include: [ more.yaml ]\n", setup.yaml())).unwrap();
+    std::fs::write(&more, "drian: 1s\n").unwrap();
+    let (file, more) = (file.display().to_string(), more.display().to_string());
+    let (code, said) = ended(sbc(&["check", "--json", "--config", &file]));
+    let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(code, Some(78), "{said}");
+    assert_eq!(json["files"], serde_json::json!([file, more]));
+    assert_eq!(json["errors"][0]["file"], serde_json::json!(more));
+    std::fs::write(&more, "").unwrap();
+    let (code, said) = ended(sbc(&["check", "--config", &file]));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("\n  with {more}\n")), "{said}");
+}
+
+#[test]
 fn a_port_that_is_taken_exits_71_and_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sbc.yaml");

@@ -15,6 +15,7 @@ use sbc_core::b2bua::plan::AppPlan;
 use sbc_core::net::{Network, RealmId};
 use sbc_core::ports::{BuildError, PolicyEngine, Registry};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A configuration that is right, ready to be used.
@@ -26,7 +27,9 @@ pub struct Compiled {
     pub engine: Arc<Engine>,
     /// Realms and listeners, before binding.
     pub network: Arc<Network>,
-    /// What is odd and still works, in the order of the file.
+    /// The files it was read from, the first one first.
+    pub files: Vec<PathBuf>,
+    /// What is odd and still works, in the order of the files.
     pub warnings: Vec<Problem>,
 }
 

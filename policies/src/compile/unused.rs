@@ -76,10 +76,8 @@ fn routes(report: &mut Report, config: &Config) {
     let mut seen = HashSet::new();
     for route in &config.routes {
         if let Some(first) = taken.iter().find(|first| covers(config, first, route)) {
-            let hint = format!(
-                "{} in line {} takes all",
-                first.name.value, first.name.at.line
-            );
+            let place = report.place(first.name.at, route.name.at);
+            let hint = format!("{} in {place} takes all", first.name.value);
             report.warn(route.name.at, "nothing reaches this route", hint);
         } else if route.when.is_empty() {
             let rejects = matches!(route.action, Action::Reject(..));

@@ -62,7 +62,7 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
     config
 }
 
-fn version(report: &mut Report, entry: Option<&Entry>) {
+pub(crate) fn version(report: &mut Report, entry: Option<&Entry>) {
     let Some(version): Option<Spanned<u16>> = visit::field(report, entry) else {
         return;
     };

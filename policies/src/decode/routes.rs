@@ -30,7 +30,7 @@ fn name(
     let name: Spanned<String> = visit::field(report, entry)?;
     visit::check_name(report, &name, name.at);
     if let Some(first) = names.get(&name.value) {
-        let hint = format!("the first is in line {}", first.line);
+        let hint = format!("the first is in {}", report.place(*first, name.at));
         report.value(name.at, format!("duplicate name `{}`", name.value), hint);
     } else {
         names.insert(name.value.clone(), name.at);

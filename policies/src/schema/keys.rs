@@ -31,6 +31,8 @@ macro_rules! keys {
 pub const KEYS: &[Key] = keys! {
     ["version": "number" = "1"
         => "the version of this format: 1"]
+    ["include": "list of paths" = "none"
+        => "other files, as if they were written here; `*` in a file's name stands for anything"]
     ["listeners": "map" = "none"
         => "where SIP arrives"]
     ["listeners.*.realm": "name of a realm" = ""
@@ -195,7 +197,6 @@ pub const KEYS: &[Key] = keys! {
     ["srs.ports": "range of ports" = "31000-31999"
         => "its media ports"]
     [later "limits" => "limits of the box"]
-    [later "include" => "several files"]
     [later "tests" => "cases that `sbc test` runs"]
 };
 

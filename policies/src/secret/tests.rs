@@ -1,13 +1,17 @@
 use super::*;
 use crate::problem::{Errors, Source, in_order};
-use crate::tree::{self, Position};
-use std::sync::Arc;
+use crate::tree::{self, Budget, Position};
+
+fn parsed(name: &str, text: &str) -> (Node, Report) {
+    let root = tree::parse(text, &mut Budget::default()).unwrap();
+    let mut report = Report::new();
+    report.add(Source::new(name, text, Some(root.clone())), 1);
+    (root, report)
+}
 
 /// What `token` of a file is, and everything that is said about it.
 fn read(name: &str, text: &str) -> (Option<Secret>, String) {
-    let root = tree::parse(text).unwrap();
-    let source = Source::new(name, text, Some(root.clone()));
-    let mut report = Report::new(Arc::new(source));
+    let (root, mut report) = parsed(name, text);
     let Data::Map(entries) = &root.data else {
         panic!("no map")
     };
@@ -143,9 +147,7 @@ fn a_secret_is_compared_as_a_whole() {
 
 /// What an error at the key `here` shows.
 fn shown(text: &str) -> String {
-    let root = tree::parse(text).unwrap();
-    let source = Arc::new(Source::new("f", text, Some(root.clone())));
-    let mut report = Report::new(source);
+    let (root, mut report) = parsed("f", text);
     let at = find(&root).expect("a key `here`");
     report.value(at, "about `s3cret` and s3cret", "`s3cret`");
     Errors::new(report.into_parts().0).to_string()
