@@ -30,7 +30,7 @@ pub(crate) fn play(name: &str, around: &str, case: &Case) -> Result<Case, String
         played.pieces.push(piece.clone());
         if let Piece::Yaml(yaml) = piece {
             let compiled = Loaded::from_text(FILE, &whole(yaml, around))
-                .and_then(|loaded| loaded.compile(&sbc::Modules));
+                .and_then(|loaded| loaded.compile(&sbc::Modules::default()));
             match compiled {
                 Ok(compiled) => {
                     let warnings = compiled.warnings.iter().map(ToString::to_string);
