@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::ctl::{self, CallArgs, CallsArgs};
 use crate::daemon::{Daemon, StartError};
 use crate::registry::Modules;
 use crate::{demo, logging, signals, srs};
@@ -20,6 +21,8 @@ pub mod exit {
     pub const FAILED: u8 = 1;
     /// The command line is wrong.
     pub const USAGE: u8 = 64;
+    /// The daemon does not answer.
+    pub const UNAVAILABLE: u8 = 69;
     /// The operating system refused something: an address cannot be bound.
     pub const SYSTEM: u8 = 71;
     /// The configuration is wrong.
@@ -49,6 +52,10 @@ enum Command {
     Srs(SrsArgs),
     /// Shows the main job on loopback with nothing prepared: a call, recorded, with failover.
     Demo(DemoArgs),
+    /// Lists the calls of a running daemon.
+    Calls(CallsArgs),
+    /// Shows or ends one call of a running daemon.
+    Call(CallArgs),
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +118,8 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check(&args),
         Command::Srs(args) => srs(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Calls(args) => ctl::calls(&args),
+        Command::Call(args) => ctl::call(&args),
     };
     ExitCode::from(code)
 }

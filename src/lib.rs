@@ -7,8 +7,10 @@
 mod admin;
 mod calls;
 mod cli;
+mod ctl;
 mod daemon;
 mod demo;
+mod limits;
 mod logging;
 mod metrics;
 mod registry;

@@ -3,7 +3,7 @@
 use media_relay::Totals;
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use sbc_core::b2bua::CallSummary;
+use sbc_core::b2bua::{CallSummary, EndedBy};
 use sbc_core::ports::{RecorderState, RecorderStatus};
 
 const METADATA: Metadata<'static> = Metadata::new("sbc", Level::INFO, None);
@@ -148,7 +148,7 @@ impl Metrics {
         self.calls.decrement(1.0);
         let labels = vec![
             Label::new("status", call.status.to_string()),
-            Label::new("by", format!("{:?}", call.ended_by).to_lowercase()),
+            Label::new("by", by_name(call.ended_by)),
         ];
         self.recorder
             .register_counter(&Key::from_parts(CALLS_ENDED, labels), &METADATA)
@@ -187,6 +187,15 @@ impl Metrics {
             gauge.set(value(media) as f64);
         }
         self.handle.render()
+    }
+}
+
+/// As in metrics, in the API and in the CDR.
+pub(crate) const fn by_name(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Caller => "caller",
+        EndedBy::Callee => "callee",
+        EndedBy::Us => "us",
     }
 }
 

@@ -56,6 +56,12 @@ impl Loaded {
         &self.files
     }
 
+    /// What could be read of it, whatever is wrong with the rest.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Leaves everything aside but the recording server, the log, HTTP and `drain`. A file without
     /// recording server is an error then.
     #[must_use]

@@ -7,3 +7,7 @@ pub(super) const CONNECTIONS: usize = 64;
 /// How long nothing may have been written to a connection: the time for a request to come, for a
 /// stalled response to be taken, and between two requests.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Calls on a page of the list, whatever is asked for.
+pub(super) const PAGE: usize = 1_000;
+/// Where nothing is asked for.
+pub(super) const PAGE_DEFAULT: usize = 100;

@@ -2,20 +2,27 @@
 //! otherwise.
 
 mod bounded;
+mod calls;
+mod health;
 mod limits;
+mod openapi;
+mod problem;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use crate::calls::Calls;
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use bounded::Bounded;
 use media_relay::MediaRelay;
-use sbc_core::b2bua::Command;
+use openapi::{About, Answer, Page};
+use problem::Problem;
 use sbc_core::endpoint::Endpoint;
-use sbc_core::ports::{MediaPlane, SessionId};
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -48,14 +55,52 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
+/// The pages of `observe.api`, but for the one that tells of them.
+fn pages() -> Vec<Page> {
+    let mut pages = calls::pages();
+    pages.extend(health::pages());
+    pages
+}
+
+/// `/openapi.json`, which tells of itself too.
+fn contents(document: Arc<Value>) -> Page {
+    Page {
+        path: "/openapi.json",
+        method: "get",
+        serves: get(move || async move { Json(Value::clone(&document)) }),
+        about: About {
+            id: "contents",
+            summary: "This document",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![Answer::json(
+                200,
+                "OpenAPI 3.1",
+                json!({ "type": "object" }),
+            )],
+        },
+    }
+}
+
 /// `observe.api`.
 pub(crate) fn api(admin: Admin) -> Router {
-    Router::new()
-        .route("/v1/calls", get(list))
-        .route("/v1/calls/{id}", get(show).delete(hang_up))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .fallback(|| async { problem(StatusCode::NOT_FOUND, "no such page") })
+    let mut pages = pages();
+    pages.push(contents(Arc::default()));
+    let document = Arc::new(openapi::document(&pages));
+    pages.pop();
+    pages.push(contents(document));
+    openapi::router(pages)
+        .fallback(|| async {
+            Problem::new(StatusCode::NOT_FOUND, "no such page").hint("/openapi.json tells them all")
+        })
+        .method_not_allowed_fallback(|| async {
+            let hint = "the header Allow says which methods it has";
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "the page has no such method",
+            )
+            .hint(hint)
+        })
         .with_state(admin)
 }
 
@@ -64,48 +109,6 @@ pub(crate) fn metrics(admin: Admin) -> Router {
     Router::new()
         .route("/metrics", get(render))
         .with_state(admin)
-}
-
-async fn list(State(admin): State<Admin>) -> Response {
-    let calls: Vec<_> = admin
-        .calls
-        .all()
-        .iter()
-        .map(|row| views::Call::new(row, &admin.media.stats(SessionId(row.key.0))))
-        .collect();
-    axum::Json(views::Calls { calls }).into_response()
-}
-
-async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
-    match admin.calls.find(&id) {
-        Some(row) => {
-            let stats = admin.media.stats(SessionId(row.key.0));
-            axum::Json(views::Call::new(&row, &stats)).into_response()
-        }
-        None => problem(
-            StatusCode::NOT_FOUND,
-            "no such call: it is over, or never was",
-        ),
-    }
-}
-
-async fn hang_up(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
-    match admin.calls.find(&id) {
-        Some(row) if admin.endpoint.command(row.key, Command::HangUp) => {
-            StatusCode::ACCEPTED.into_response()
-        }
-        _ => problem(
-            StatusCode::NOT_FOUND,
-            "no such call: it is over, or never was",
-        ),
-    }
-}
-
-async fn ready(State(admin): State<Admin>) -> Response {
-    if admin.endpoint.is_draining() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response();
-    }
-    "ready\n".into_response()
 }
 
 async fn render(State(admin): State<Admin>) -> Response {
@@ -118,8 +121,4 @@ async fn render(State(admin): State<Admin>) -> Response {
         page,
     )
         .into_response()
-}
-
-fn problem(status: StatusCode, message: &str) -> Response {
-    (status, axum::Json(serde_json::json!({ "error": message }))).into_response()
 }

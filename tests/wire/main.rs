@@ -3,6 +3,7 @@
 mod baresip_calls;
 mod binary;
 mod border;
+mod control;
 mod flows;
 mod large;
 mod peers;

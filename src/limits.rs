@@ -1,0 +1,6 @@
+//! Bounds of what the program keeps about calls.
+
+/// Finished calls that are kept to be looked at, the last ones.
+pub(crate) const FINISHED_CALLS: usize = 1_000;
+/// Rows that a page takes from the table of calls at a time: what a call may have to wait for.
+pub(crate) const ROWS_AT_ONCE: usize = 256;

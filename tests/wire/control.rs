@@ -1,0 +1,264 @@
+//! The commands that talk to a running daemon, and what the daemon makes of them.
+
+use crate::border::{CALLEE, CALLER, OUTSIDE, Setup, http};
+use crate::peers::plain::{Dialog, Plain};
+use crate::peers::ports::{block, local};
+use crate::peers::process::Process;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program with these arguments, and nothing of the tests' own environment that it reads.
+fn sbc(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sbc"));
+    command
+        .args(arguments)
+        .env_remove("SBC_API")
+        .env_remove("SBC_TOKEN");
+    command
+}
+
+/// Exit code and everything that was printed.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let mut process = Process::start(command);
+    let status = process.wait_for_end(PATIENCE);
+    (status.code(), process.output())
+}
+
+/// `sbc run` between two phones, and the file that says where its API is.
+struct Running {
+    process: Process,
+    file: PathBuf,
+    api: SocketAddr,
+    caller: Plain,
+    callee: Plain,
+    _folder: TempDir,
+}
+
+impl Running {
+    fn start() -> Self {
+        let callee = Plain::udp(CALLEE, "bob");
+        let mut caller = Plain::udp(CALLER, "alice");
+        let mut setup = Setup::to(format!("sip:{}", callee.sip));
+        setup.port = block(4);
+        caller.sbc = Some((OUTSIDE, setup.port).into());
+        let api = local(setup.port + 2);
+        let folder = tempfile::tempdir().expect("a folder of its own can be made");
+        let cdr = folder.path().join("cdr.jsonl");
+        setup.more = format!(
+            "observe: {{ api: \"{api}\" }}\ncontrol:\n  \
+             cdr: {{ sinks: [ {{ file: \"{}\" }} ] }}\n",
+            cdr.display()
+        );
+        let yaml = setup
+            .yaml()
+            .replace("base: {}", "base: { control: [ { use: cdr } ] }");
+        let file = folder.path().join("sbc.yaml");
+        std::fs::write(&file, yaml).expect("the folder can be written");
+        let mut process = Process::start(sbc(&["run"]).arg("--config").arg(&file));
+        process.wait_for_line("sbc ready", PATIENCE);
+        Self {
+            process,
+            file,
+            api,
+            caller,
+            callee,
+            _folder: folder,
+        }
+    }
+
+    fn call(&mut self) -> Dialog {
+        let mut call = self.caller.dialog("4930123456");
+        let offer = self.caller.sdp(4000);
+        self.caller.send(&mut call, "INVITE", "", &offer);
+        let invite = self.callee.expect("INVITE");
+        let answer = self.callee.sdp(4002);
+        self.callee.reply(&invite, "200 OK", "", &answer);
+        let ok = self.caller.expect("200");
+        call.established(&ok);
+        self.caller.send(&mut call, "ACK", "", "");
+        self.callee.expect("ACK");
+        // The list hears of the answer after both parties do.
+        let api = self.api;
+        self.process.wait_until("answered", PATIENCE, || {
+            http(api, "/v1/calls").1.contains("\"answered\"")
+        });
+        call
+    }
+
+    /// Runs a command that finds the daemon by its configuration.
+    fn ask(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        ended(sbc(arguments).arg("--config").arg(&self.file))
+    }
+
+    fn ask_json(&self, arguments: &[&str]) -> Value {
+        let (code, said) = self.ask(&[arguments, &["--json"]].concat());
+        assert_eq!(code, Some(0), "{said}");
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+    }
+}
+
+#[test]
+fn a_call_is_listed_shown_and_hung_up_from_the_command_line() {
+    let mut running = Running::start();
+    running.call();
+    let (code, said) = running.ask(&["calls"]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut lines = said.lines();
+    let headings = lines.next().unwrap_or_default();
+    assert!(
+        headings.starts_with("ID ") && headings.contains("STATE"),
+        "{said}"
+    );
+    let line = lines.next().unwrap_or_default();
+    assert!(
+        line.contains("answered") && line.contains("carrier"),
+        "{said}"
+    );
+    let listed = running.ask_json(&["calls", "--trunk", "pbx", "--state", "answered"]);
+    let id = listed["calls"][0]["id"]
+        .as_str()
+        .expect("one call")
+        .to_owned();
+    assert!(line.starts_with(&id), "{said}");
+    let (code, said) = running.ask(&["call", &id, "show"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("route        inwards"), "{said}");
+
+    let (code, said) = running.ask(&["call", &id, "hangup"]);
+    assert_eq!(code, Some(0), "{said}");
+    for peer in [&mut running.caller, &mut running.callee] {
+        let bye = peer.expect("BYE");
+        peer.reply(&bye, "200 OK", "", "");
+    }
+    let (api, page) = (running.api, format!("/v1/calls/{id}"));
+    running.process.wait_until("ended", PATIENCE, || {
+        http(api, &page).1.contains("\"ended\"")
+    });
+    let shown = running.ask_json(&["call", &id, "show"]);
+    assert_eq!(shown["reason"], "ended by an operator");
+    assert_eq!(shown["ended_by"], "us");
+    let cdr = running.file.with_file_name("cdr.jsonl");
+    running.process.wait_until("the CDR", PATIENCE, || {
+        std::fs::read_to_string(&cdr).is_ok_and(|line| line.contains("ended by an operator"))
+    });
+    let (code, said) = running.ask(&["call", &id, "hangup"]);
+    assert_eq!((code, said.contains("is over")), (Some(1), true), "{said}");
+    let (code, said) = running.ask(&["call", "nobody", "show"]);
+    assert_eq!(
+        (code, said.contains("no call nobody")),
+        (Some(1), true),
+        "{said}"
+    );
+    let (code, said) = running.ask(&["calls", "--state", "asleep"]);
+    assert_eq!(
+        (code, said.contains("expected one of")),
+        (Some(1), true),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_daemon_is_found_by_argument_by_environment_and_by_configuration() {
+    let running = Running::start();
+    let url = format!("http://{}", running.api);
+    let found = |command: &mut Command| {
+        let (code, said) = ended(command);
+        assert_eq!(code, Some(0), "{said}");
+    };
+    found(&mut sbc(&["calls", "--api", &url]));
+    found(sbc(&["calls"]).env("SBC_API", &url));
+    found(sbc(&["calls", "--config"]).arg(&running.file));
+    // The argument comes before the environment.
+    found(sbc(&["calls", "--api", &url]).env("SBC_API", "http://127.0.0.1:1"));
+}
+
+#[test]
+fn a_daemon_that_cannot_be_reached_exits_69_and_says_what_to_do() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = closed.local_addr().unwrap();
+    drop(closed);
+    let (code, said) = ended(&mut sbc(&["calls", "--api", &at.to_string()]));
+    assert_eq!(code, Some(69), "{said}");
+    assert!(
+        said.contains(&at.to_string()) && said.contains("--api"),
+        "{said}"
+    );
+
+    // Somebody else answers there.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap();
+    let answers = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = other.accept().unwrap();
+        let read = stream.read(&mut [0; 4096]).unwrap();
+        let page = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        stream.write_all(page).unwrap();
+        read
+    });
+    let (code, said) = ended(&mut sbc(&["calls", "--api", &at.to_string()]));
+    assert!(answers.join().unwrap() > 0);
+    assert_eq!(
+        (code, said.contains("not the API of sbc")),
+        (Some(69), true),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_configuration_that_does_not_say_where_the_api_is_exits_78() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sbc.yaml");
+    let absent = file.display().to_string();
+    let without = folder.path().join("without.yaml");
+    std::fs::write(&without, Setup::to("sip:127.2.0.2").yaml()).unwrap();
+    let without = without.display().to_string();
+    for file in [absent, without] {
+        let (code, said) = ended(&mut sbc(&["calls", "--config", &file]));
+        assert_eq!(code, Some(78), "{said}");
+        assert!(said.contains(&file) && said.contains("--api"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_on_the_command_line_exits_64() {
+    let cases: [&[&str]; 6] = [
+        &["calls", "--api", "https://127.0.0.1:1"],
+        &["calls", "--api", "http://127.0.0.1:1/v1"],
+        &[
+            "calls",
+            "--api",
+            "127.0.0.1:1",
+            "--token-file",
+            "/nowhere/token",
+        ],
+        &["call"],
+        &["call", "an-id"],
+        &["call", "an-id", "record"],
+    ];
+    for arguments in cases {
+        let (code, said) = ended(&mut sbc(arguments));
+        assert_eq!(code, Some(64), "{arguments:?}: {said}");
+    }
+    let (code, said) = ended(sbc(&["calls"]).env("SBC_API", "ftp://a"));
+    assert_eq!((code, said.contains("SBC_API")), (Some(64), true), "{said}");
+}
+
+/// As `sbc calls | head -0` does it.
+#[test]
+fn whoever_stops_reading_ends_a_command_without_a_word() {
+    let running = Running::start();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sbc(&["calls", "--config"]);
+    command.arg(&running.file).stdin(Stdio::null());
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn();
+    let output = child.unwrap().wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
