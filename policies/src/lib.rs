@@ -12,6 +12,7 @@
 mod compile;
 mod condition;
 mod decode;
+mod diff;
 mod engine;
 mod facts;
 mod header;
@@ -27,6 +28,7 @@ mod value;
 mod visit;
 
 pub use compile::Compiled;
+pub use diff::{Change, Document};
 pub use engine::Engine;
 pub use facts::{Field, Part, Party, UnknownField};
 pub use load::Loaded;

@@ -20,5 +20,7 @@ pub(crate) const EXTENDS: usize = 16;
 pub(crate) const PROBLEMS: usize = 100;
 /// Realms, and listeners: each listener is a socket; ids have 16 bits.
 pub(crate) const NETWORK: usize = 4_096;
+/// Characters of a value in a list of changes.
+pub(crate) const CHANGE: usize = 120;
 /// Characters of a line that stand in an error text.
 pub(crate) const LINE: usize = 160;

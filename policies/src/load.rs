@@ -1,6 +1,7 @@
 //! Reading a configuration.
 
 use crate::compile::{Compiled, compile};
+use crate::diff::Document;
 use crate::include::{self, Tree};
 use crate::problem::{Errors, in_order};
 use crate::schema::Config;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub struct Loaded {
     config: Config,
     report: Report,
+    document: Document,
     top: Position,
     files: Vec<PathBuf>,
 }
@@ -42,10 +44,13 @@ impl Loaded {
             files,
         } = include::tree(name, text)?;
         let config = decode::config(&mut report, &root);
+        let top = root.at;
+        let document = Document::new(root, report.take_secrets());
         Ok(Self {
             config,
             report,
-            top: root.at,
+            document,
+            top,
             files,
         })
     }
@@ -76,6 +81,7 @@ impl Loaded {
             srs: self.config.srs,
             ..Config::default()
         };
+        self.document.only(&["observe", "drain", "log", "srs"]);
         self
     }
 
@@ -94,6 +100,7 @@ impl Loaded {
             engine,
             network,
             files: self.files,
+            document: self.document,
             warnings: in_order(warnings),
         })
     }

@@ -125,7 +125,10 @@ fn reference(report: &mut Report, entry: &Entry, entries: &[Entry]) -> Option<Sp
         from_file(report.dir(text.at), &text)
     };
     match read {
-        Ok(value) => Some(Spanned { value, at: text.at }),
+        Ok(value) => {
+            report.read_elsewhere(text.at, &value);
+            Some(Spanned { value, at: text.at })
+        }
         Err((message, hint)) => {
             report.value(text.at, message, hint);
             None
@@ -239,16 +242,20 @@ fn walk(node: &Node, secret: bool, found: &mut Vec<Concealed>) {
         Data::List(items) => items.iter().for_each(|item| walk(item, secret, found)),
         Data::Map(entries) => {
             for entry in entries {
-                let names_it = match (&*entry.key, &entry.value.data) {
-                    ("env", Data::Scalar { text, .. }) => is_env_name(text),
-                    ("file", Data::Scalar { .. }) => true,
-                    _ => false,
-                };
-                let secret = !(secret && names_it) && (secret || is_secret(&entry.key));
-                walk(&entry.value, secret, found);
+                walk(&entry.value, conceals(entry, secret), found);
             }
         }
     }
+}
+
+/// Whether the scalars of an entry are secrets; `within`: those of the map around it are.
+pub(crate) fn conceals(entry: &Entry, within: bool) -> bool {
+    let names_it = match (&*entry.key, &entry.value.data) {
+        ("env", Data::Scalar { text, .. }) => is_env_name(text),
+        ("file", Data::Scalar { .. }) => true,
+        _ => false,
+    };
+    !(within && names_it) && (within || is_secret(&entry.key))
 }
 
 /// The literal secrets of a line that is no YAML: all that follows the key of one.

@@ -7,7 +7,7 @@
 //! record.
 
 use crate::problem::{About, Problem, Source, expected, nearest};
-use crate::schema::{Spanned, keys};
+use crate::schema::{Secret, Spanned, keys};
 use crate::tree::{Data, Entry, Node, Position};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -21,6 +21,7 @@ pub(crate) struct Report {
     sources: Vec<(u32, Arc<Source>)>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
+    secrets: HashMap<u32, Secret>,
 }
 
 impl Report {
@@ -29,6 +30,7 @@ impl Report {
             sources: Vec::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            secrets: HashMap::new(),
         }
     }
 
@@ -108,6 +110,16 @@ impl Report {
     /// The folder to which a path that stands at `at` is relative.
     pub(crate) fn dir(&self, at: Position) -> &Path {
         self.source(at).dir()
+    }
+
+    /// A secret that was read in the place that the value at `at` names.
+    pub(crate) fn read_elsewhere(&mut self, at: Position, secret: &Secret) {
+        self.secrets.insert(at.id, secret.clone());
+    }
+
+    /// The secrets that were read elsewhere, by the ids of the values that name the places.
+    pub(crate) fn take_secrets(&mut self) -> HashMap<u32, Secret> {
+        std::mem::take(&mut self.secrets)
     }
 
     /// Whether anything is wrong so far.

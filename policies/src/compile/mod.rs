@@ -7,6 +7,7 @@ mod profiles;
 mod routes;
 mod unused;
 
+use crate::diff::Document;
 use crate::engine::{Book, Engine, Origins};
 use crate::problem::Problem;
 use crate::schema::{Config, Names, Spanned};
@@ -29,6 +30,8 @@ pub struct Compiled {
     pub network: Arc<Network>,
     /// The files it was read from, the first one first.
     pub files: Vec<PathBuf>,
+    /// What the files say: to be compared with the next ones.
+    pub document: Document,
     /// What is odd and still works, in the order of the files.
     pub warnings: Vec<Problem>,
 }
