@@ -85,3 +85,5 @@ pub const LOOKUP: Duration = Duration::from_secs(5);
 /// Calls that a lost connection tells of its loss: those of its last messages; who sent earlier has
 /// had an answer, or a retransmission of its peer's, long since.
 pub const CONNECTION_OWNERS: usize = 4_096;
+/// Media ports of a call in rehearsal: as many as one of the media plane may have.
+pub const REHEARSED_PORTS: usize = 64;

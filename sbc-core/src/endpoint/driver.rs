@@ -1,6 +1,7 @@
 //! One task for each call: mailbox, deadline and hooks go in, outputs are carried out.
 
-use super::hooks::run_start_hooks;
+use super::hooks::{Verdicts, run_start_hooks};
+use super::opening::Opening;
 use super::shell::Inner;
 use crate::b2bua::plan::Connect;
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId};
@@ -25,10 +26,8 @@ pub(super) fn mailbox() -> (Sender<Input>, Receiver<Input>) {
 /// What a call begins with.
 pub(super) struct Beginning {
     pub(super) key: CallKey,
-    pub(super) id: String,
-    pub(super) tag: String,
+    pub(super) opening: Opening,
     pub(super) shares_call_id: bool,
-    pub(super) entropy: Entropy,
     pub(super) incoming: Box<Incoming>,
     /// The policy of the moment when its INVITE arrived.
     pub(super) policy: Arc<dyn PolicyEngine>,
@@ -42,7 +41,7 @@ type Hooks = Vec<Box<dyn CallHooks>>;
 enum Modules {
     Ready(Hooks),
     Deciding {
-        done: oneshot::Receiver<(Hooks, Verdict)>,
+        done: oneshot::Receiver<(Hooks, Verdicts)>,
         missed: Vec<CallEvent>,
     },
 }
@@ -65,10 +64,8 @@ struct Driver {
 pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
     let Beginning {
         key,
-        id,
-        tag,
+        opening: Opening { tag, id, entropy },
         shares_call_id,
-        entropy,
         incoming,
         policy,
         sender,
@@ -127,7 +124,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
 
 impl Modules {
     /// Waits until the modules have decided; for ever where none are asked.
-    async fn decided(&mut self) -> Option<(Hooks, Verdict)> {
+    async fn decided(&mut self) -> Option<(Hooks, Verdicts)> {
         match self {
             Self::Ready(_) => std::future::pending().await,
             Self::Deciding { done, .. } => done.await.ok(),
@@ -226,20 +223,23 @@ impl Driver {
             missed: Vec::new(),
         };
         self.shell.runtime.spawn(async move {
-            let verdict = run_start_hooks(&mut hooks, &invite).await;
+            let verdicts = run_start_hooks(&mut hooks, &invite).await;
             // The call may be gone by now.
-            let _gone = tell.send((hooks, verdict));
+            let _gone = tell.send((hooks, verdicts));
         });
     }
 
-    fn on_decided(&mut self, decided: Option<(Hooks, Verdict)>) -> Input {
+    fn on_decided(&mut self, decided: Option<(Hooks, Verdicts)>) -> Input {
         let refusal = || {
             Verdict::Refuse(
                 crate::sip::StatusCode::of(500),
                 "Call Control Failure".into(),
             )
         };
-        let (hooks, verdict) = decided.unwrap_or_else(|| (Vec::new(), refusal()));
+        let (hooks, verdict) = match decided {
+            Some((hooks, verdicts)) => (hooks, verdicts.sum()),
+            None => (Vec::new(), refusal()),
+        };
         let deciding = std::mem::replace(&mut self.modules, Modules::Ready(hooks));
         if let Modules::Deciding { missed, .. } = deciding {
             for event in missed {

@@ -2,10 +2,11 @@
 
 use super::core::{EndpointCore, Route};
 use super::driver::{self, Beginning, mailbox};
+use super::opening::Opening;
 use crate::Entropy;
 use crate::b2bua::{CallEvent, CallKey, CallSummary, Command, Input};
 use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId};
-use crate::sip::{HeaderName, Method, StatusCode, new_tag};
+use crate::sip::{HeaderName, Method, StatusCode};
 use crate::time::{Clock, SystemClock};
 use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
 use crate::ua::TcpRefusals;
@@ -298,23 +299,20 @@ impl Endpoint {
     fn begin(&self, mut core: MutexGuard<'_, EndpointCore>, incoming: Incoming) {
         let inner = &self.0;
         let key = CallKey(inner.next_key.fetch_add(1, Ordering::Relaxed));
-        let mut entropy = {
+        let entropy = {
             let mut seed = inner.entropy.lock().unwrap_or_else(PoisonError::into_inner);
             seed.split()
         };
-        let tag = new_tag(&mut entropy);
-        let id = entropy.token(16);
-        let begun = core.begin(key, &tag, &incoming.message);
+        let opening = Opening::draw(entropy);
+        let begun = core.begin(key, &opening.tag, &incoming.message);
         let (sender, receiver) = mailbox();
         inner.calls().insert(key, sender.clone());
         drop(core);
         let incoming = Box::new(incoming);
         let beginning = Beginning {
             key,
-            id,
-            tag,
+            opening,
             shares_call_id: begun.is_shared,
-            entropy,
             incoming,
             policy: inner.policy(),
             sender,

@@ -1,4 +1,9 @@
 //! Call-control modules: decide whether a call may begin, observe it, hear its end once.
+//!
+//! A call in rehearsal (`sbc explain`, `sbc test`, the explanation of a call) opens hooks, asks
+//! [`CallHooks::on_start`] and drops them: neither events nor an end follow. So a module leaves no
+//! lasting trace of [`ModuleFactory::open`] and `on_start`: what it takes there (a seat of a quota)
+//! it gives back when it is dropped, and what it writes it writes in [`CallHooks::on_end`].
 
 use crate::b2bua::{CallEvent, CallSummary};
 use crate::sip::{Message, StatusCode};

@@ -12,6 +12,7 @@
 //!
 //! [`Sim::finish`] lets time pass to the end and judges the run.
 
+mod alone;
 mod media;
 mod peers;
 mod phone;
@@ -26,6 +27,7 @@ pub mod tables;
 mod trouble;
 mod wires;
 
+pub use alone::Sent;
 pub use media::FakeMedia;
 pub use peers::HeardByPeer;
 pub use phone::{Act, Answering, End, Heard, Phone, PhoneCall, Placed, Renewal, Say, Spelling};

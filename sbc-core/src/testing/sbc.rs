@@ -6,10 +6,10 @@ use super::scanner::Scanner;
 use super::wires::{Post, Way};
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Command, Cx, Input, LegId};
 use crate::b2bua::{Names, Output};
-use crate::endpoint::{EndpointCore, Route};
+use crate::endpoint::{EndpointCore, Opening, Route, ask_at_once};
 use crate::net::ListenerId;
-use crate::ports::{CallHooks, Effect, MediaPlane, PolicyEngine, SessionId, Verdict};
-use crate::sip::{Host, Message, StatusCode, new_tag};
+use crate::ports::{CallHooks, MediaPlane, PolicyEngine, SessionId, Verdict};
+use crate::sip::{Host, Message, StatusCode};
 use crate::time::{Instant, Now};
 use crate::transport::{Flow, Incoming, Transmit};
 use crate::ua::TcpRefusals;
@@ -17,7 +17,6 @@ use crate::{Entropy, Probe};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A call asks its driver for its timeout at most this often at one and the same moment.
@@ -106,6 +105,10 @@ impl Sbc {
             CallEvent::Ended(summary) => Some(&**summary),
             _ => None,
         })
+    }
+
+    pub(super) fn live(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().map(|live| &live.call)
     }
 
     /// Its calls, the ending ones included.
@@ -226,9 +229,12 @@ impl Sbc {
     fn begin(&mut self, now: Now, incoming: Incoming, wishes: &mut Wishes) {
         let key = CallKey(self.next_key);
         self.next_key += 1;
-        let mut entropy = self.entropy.split();
-        let tag = new_tag(&mut entropy);
-        let id = entropy.token(16);
+        let opening = Opening::draw(self.entropy.split());
+        let Opening {
+            tag,
+            id,
+            mut entropy,
+        } = opening;
         let begun = self.core.begin(key, &tag, &incoming.message);
         let invite = incoming.message.clone();
         let policy = Arc::clone(&self.policy);
@@ -396,7 +402,8 @@ impl Sbc {
             Output::Ask(plan) => {
                 live.hooks = plan.modules.iter().map(|module| module.open()).collect();
                 if let Some(invite) = live.invite.take() {
-                    let verdict = decide(&mut live.hooks, &invite);
+                    let late = || Verdict::Refuse(StatusCode::of(503), "Too Late".into());
+                    let verdict = ask_at_once(&mut live.hooks, &invite, |_| late()).sum();
                     if self.modules_take.is_zero() {
                         live.verdict = Some(verdict);
                     } else {
@@ -455,19 +462,4 @@ impl Sbc {
             connection: way.connection,
         })
     }
-}
-
-/// Asks each module in order, as `run_start_hooks` does; one that does not decide at once counts as
-/// one that is too late.
-fn decide(hooks: &mut [Box<dyn CallHooks>], invite: &Message) -> Verdict {
-    let mut effects: Vec<Effect> = Vec::new();
-    for hook in hooks {
-        let mut context = Context::from_waker(Waker::noop());
-        match hook.on_start(invite).as_mut().poll(&mut context) {
-            Poll::Ready(Verdict::Continue(more)) => effects.extend(more),
-            Poll::Ready(refusal) => return refusal,
-            Poll::Pending => return Verdict::Refuse(StatusCode::of(503), "Too Late".into()),
-        }
-    }
-    Verdict::Continue(effects)
 }
