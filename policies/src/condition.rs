@@ -8,7 +8,7 @@ pub(crate) fn holds(when: &[Test], facts: &Facts<'_>) -> bool {
     when.iter().all(|test| match test {
         Test::Matches(field, pattern) => facts
             .value(field)
-            .is_some_and(|value| pattern.0.is_match(&value)),
+            .is_some_and(|value| pattern.regex().is_match(&value)),
         Test::Not(inner) => !holds(inner, facts),
         Test::Any(any) => any.iter().any(|inner| holds(inner, facts)),
     })

@@ -19,6 +19,7 @@ mod header;
 mod include;
 mod limits;
 mod load;
+mod pattern;
 mod problem;
 pub mod schema;
 mod secret;

@@ -14,6 +14,9 @@ pub(crate) const NESTING: usize = 32;
 pub(crate) const ALIAS_NODES: usize = 100_000;
 /// Compiled size of one regular expression, in bytes.
 pub(crate) const REGEX_BYTES: usize = 1024 * 1024;
+/// States of a regular expression, estimated from above, up to which it is surely smaller than
+/// that: one takes 32 bytes at most.
+pub(crate) const REGEX_STATES: usize = 20_000;
 /// Parents of a profile (`extends`): more is a mistake.
 pub(crate) const EXTENDS: usize = 16;
 /// Problems that are printed; the rest is counted.

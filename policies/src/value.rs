@@ -1,9 +1,7 @@
 //! Typed strings: durations, addresses, prefixes, port ranges, regular expressions, URIs.
 
-use crate::limits;
 use crate::problem::nearest;
 use crate::visit::Scalar;
-use regex::{Regex, RegexBuilder};
 use sbc_core::ports::Param;
 use sbc_core::sip::{Scheme, Uri};
 use sbc_core::transport::{Transport, UdpMax};
@@ -256,33 +254,6 @@ impl Scalar for PathBuf {
             return Err(String::new());
         }
         Ok(Self::from(text))
-    }
-}
-
-/// A regular expression, unanchored.
-#[derive(Clone, Debug)]
-pub struct Pattern(pub Regex);
-
-impl Scalar for Pattern {
-    const EXPECTED: &'static str = "a regular expression (syntax of the Rust crate regex)";
-
-    fn read(text: &str) -> Result<Self, String> {
-        RegexBuilder::new(text)
-            .size_limit(limits::REGEX_BYTES)
-            .dfa_size_limit(limits::REGEX_BYTES)
-            .build()
-            .map(Self)
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => {
-                    "this expression needs too much memory".to_owned()
-                }
-                // The last line says what is wrong; those before draw the expression.
-                other => {
-                    let text = other.to_string();
-                    let last = text.lines().last().unwrap_or_default();
-                    last.trim_start_matches("error: ").to_owned()
-                }
-            })
     }
 }
 

@@ -151,7 +151,7 @@ pub(super) fn recorders(
             name: name.value.as_str().into(),
             srs: recorder.srs.iter().map(|uri| uri.0.clone()).collect(),
             timeout: recorder.timeout,
-            skip_failover_codes: codes.map(|pattern| pattern.0.as_str().into()),
+            skip_failover_codes: codes.map(|pattern| pattern.source().into()),
             realm,
         };
         match scope.registry.recorder(plan) {

@@ -2,7 +2,7 @@
 
 use super::{Scope, profiles};
 use crate::engine::{
-    ActionPlan, DestinationPlan, Index, ProfilePlan, RoutePlan, TrunkId, TrunkPlan,
+    self, ActionPlan, DestinationPlan, Index, ProfilePlan, RoutePlan, TrunkId, TrunkPlan,
 };
 use crate::schema::{Action, Destination, Route, Spanned};
 use crate::tree::Position;
@@ -40,11 +40,7 @@ pub(super) fn routes(
         built_in: Arc::new(profiles::built_in()),
     };
     let mut plans = Vec::new();
-    let mut index = Index {
-        by_realm: vec![Vec::new(); scope.network.realms.len()],
-        by_trunk: vec![Vec::new(); trunks.len()],
-        ..Index::default()
-    };
+    let mut index = Index::new(scope.network.realms.len(), trunks.len());
     for route in &scope.config.routes {
         let from = compiler.from(report, route);
         let plan = compiler.route(report, route, from);
@@ -54,16 +50,14 @@ pub(super) fn routes(
         let Ok(n) = u32::try_from(plans.len()) else {
             break;
         };
-        match from {
-            From::Any => {
-                index.any.push(n);
-                if matches!(plan.action, ActionPlan::Refuse(_)) {
-                    index.any_rejecting.push(n);
-                }
-            }
-            From::Realm(realm) => index.by_realm[usize::from(realm.0)].push(n),
-            From::Trunk(trunk, _) => index.by_trunk[trunk.0].push(n),
-        }
+        let from = match from {
+            From::Any => engine::From::Any {
+                rejects: matches!(plan.action, ActionPlan::Refuse(_)),
+            },
+            From::Realm(realm) => engine::From::Realm(realm),
+            From::Trunk(trunk, _) => engine::From::Trunk(trunk),
+        };
+        index.push(n, from, &plan.when);
         plans.push(plan);
     }
     (plans, index)

@@ -2,11 +2,13 @@
 //!
 //! Semantics are those of the contract; `docs/configuration/routes.md` tells them to operators.
 
+mod lookup;
 mod order;
 mod origin;
 mod outgoing;
 mod rules;
 
+pub(crate) use lookup::{From, Index};
 pub(crate) use order::Listed;
 pub(crate) use origin::{Origins, Sources, TrunkId};
 pub(crate) use outgoing::{addresses, sender, target};
@@ -95,17 +97,6 @@ pub(crate) enum DestinationPlan {
     RequestUri(RealmId),
 }
 
-/// Positions of routes by their `from`, each list in order: a request looks only at those that may
-/// be for it.
-#[derive(Default)]
-pub(crate) struct Index {
-    pub(crate) any: Vec<u32>,
-    /// Those without `from` that reject: the only ones of them for strangers.
-    pub(crate) any_rejecting: Vec<u32>,
-    pub(crate) by_realm: Vec<Vec<u32>>,
-    pub(crate) by_trunk: Vec<Vec<u32>>,
-}
-
 impl Engine {
     pub(crate) fn new(network: Arc<Network>, book: Arc<Book>) -> Self {
         Self { network, book }
@@ -147,30 +138,12 @@ impl Engine {
     /// The first route that is for this request.
     fn select(&self, located: &Located<'_>, facts: &Facts<'_>) -> Option<&RoutePlan> {
         let realm = self.network.realm(located.realm);
-        let index = &self.book.index;
-        let stranger = located.trunk.is_none() && realm.trust == Trust::None;
-        let any = if stranger {
-            &index.any_rejecting
-        } else {
-            &index.any
-        };
-        let by_trunk = located.trunk.map_or(&[][..], |t| &index.by_trunk[t.0]);
-        let mut lists = [
-            any.as_slice(),
-            index.by_realm[usize::from(located.realm.0)].as_slice(),
-            by_trunk,
-        ];
-        loop {
-            let list = lists
-                .iter_mut()
-                .filter(|list| !list.is_empty())
-                .min_by_key(|list| list[0])?;
-            let route = &self.book.routes[list[0] as usize];
-            *list = &list[1..];
-            if condition::holds(&route.when, facts) {
-                return Some(route);
-            }
-        }
+        let is_stranger = located.trunk.is_none() && realm.trust == Trust::None;
+        self.book
+            .index
+            .candidates(located, is_stranger, facts)
+            .map(|n| &self.book.routes[n as usize])
+            .find(|route| condition::holds(&route.when, facts))
     }
 
     fn connect<'f>(

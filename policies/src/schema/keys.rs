@@ -211,8 +211,16 @@ fn name_below(key: &Key, parent: &str) -> Option<&'static str> {
 }
 
 fn find(parent: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter()
-        .find(|key| name_below(key, parent) == Some(name))
+    // Asked for each entry of a file: most keys are told apart by their length.
+    let length = match parent.len() {
+        0 => name.len(),
+        parent => parent + 1 + name.len(),
+    };
+    KEYS.iter().find(|key| {
+        key.path.len() == length
+            && key.path.ends_with(name)
+            && name_below(key, parent) == Some(name)
+    })
 }
 
 /// Names of the keys below `parent` that work.

@@ -5,8 +5,9 @@
 
 pub(crate) mod keys;
 
+pub use crate::pattern::Pattern;
 pub use crate::secret::Secret;
-pub use crate::value::{Advertised, Codes, Pattern, Ports, Prefix, RefusalCode, SipUri};
+pub use crate::value::{Advertised, Codes, Ports, Prefix, RefusalCode, SipUri};
 pub use keys::{KEYS, Key};
 
 use crate::template::Template;
