@@ -1,7 +1,7 @@
 //! From the names in a configuration to the crates that have what they mean.
 
 use sbc_core::ports::{
-    AppFactory, BuildError, ModuleFactory, Param, RecorderPlan, Registry, SideLegFactory,
+    AppFactory, BuildError, ModuleFactory, Param, ParamKey, RecorderPlan, Registry, SideLegFactory,
 };
 use sbc_core::state_book::StateBook;
 use std::path::Path;
@@ -54,5 +54,13 @@ impl Registry for Modules {
 
     fn module_names(&self) -> Vec<&'static str> {
         call_control::NAMES.to_vec()
+    }
+
+    fn module_keys(&self, name: &str) -> Option<&'static [ParamKey]> {
+        call_control::keys(name)
+    }
+
+    fn is_later_module(&self, name: &str) -> bool {
+        call_control::LATER.contains(&name)
     }
 }

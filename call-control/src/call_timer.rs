@@ -5,9 +5,20 @@
 //! ```
 
 use crate::params::{only, value, wrong};
-use sbc_core::ports::{BuildError, CallHooks, Effect, HookFuture, ModuleFactory, Param, Verdict};
+use sbc_core::ports::{
+    BuildError, CallHooks, Effect, HookFuture, ModuleFactory, Param, ParamKey, Verdict,
+};
 use sbc_core::sip::Message;
 use std::time::Duration;
+
+/// What it takes.
+pub(crate) const KEYS: &[ParamKey] = &[ParamKey {
+    path: "max",
+    kind: "duration",
+    required: true,
+    shared: false,
+    doc: "how long a call may last from its answer on",
+}];
 
 /// The module with its parameters.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ mod cdr;
 pub mod limits;
 mod params;
 
-use sbc_core::ports::{BuildError, ModuleFactory, Param};
+use sbc_core::ports::{BuildError, ModuleFactory, Param, ParamKey};
 use sbc_core::state_book::StateBook;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub use cdr::lost_records;
 pub const NAMES: &[&str] = &["call_timer", "cdr"];
 
 /// Modules that the configuration format knows and this version has not.
-const LATER: &[&str] = &[
+pub const LATER: &[&str] = &[
     "blacklist",
     "parallel_calls",
     "prepaid",
@@ -26,6 +26,16 @@ const LATER: &[&str] = &[
     "rest",
     "webhook",
 ];
+
+/// Every parameter of a module: what the loader checks, and the schema shows.
+#[must_use]
+pub fn keys(name: &str) -> Option<&'static [ParamKey]> {
+    match name {
+        "call_timer" => Some(call_timer::KEYS),
+        "cdr" => Some(cdr::KEYS),
+        _ => None,
+    }
+}
 
 /// The module `name`: `entry` holds the parameters of its place in a profile (without `use`),
 /// `shared` those of its section under `control`.
@@ -85,6 +95,7 @@ mod tests {
         for name in NAMES {
             let known = build(name, &[], &[], &StateBook::new());
             assert!(known.is_err_and(|e| e.key.is_some()), "{name}");
+            assert!(keys(name).is_some(), "{name}");
         }
     }
 }

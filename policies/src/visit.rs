@@ -245,7 +245,7 @@ impl<'t> MapView<'t> {
 }
 
 /// A collection's own position is that of its first item: the name that holds it says more.
-fn node_position(node: &Node, at: Position) -> Position {
+pub(crate) fn node_position(node: &Node, at: Position) -> Position {
     match node.data {
         Data::Scalar { .. } => node.at,
         _ => at,

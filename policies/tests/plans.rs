@@ -653,8 +653,8 @@ realms: { a: { trust: full } }
 profiles:
   p:
     control:
-      - { use: cdr, n: 5, on: true, f: 0.5, to: "5", tel: 0049, l: [a] }
-      - { use: blacklist }
+      - { use: blacklist, n: 5, on: true, f: 0.5, to: "5", tel: 0049, l: [a] }
+      - { use: cdr }
 routes: [{ name: all, reject: 404, profile: p }]
 control: { cdr: { sinks: [ { file: cdr.jsonl } ] } }
 "#;
@@ -662,7 +662,7 @@ control: { cdr: { sinks: [ { file: cdr.jsonl } ] } }
     loaded.compile(&registry).unwrap();
     let modules = registry.modules.lock().unwrap();
     let names: Vec<&str> = modules.iter().map(|m| m.name.as_str()).collect();
-    assert_eq!(names, ["cdr", "blacklist"]);
+    assert_eq!(names, ["blacklist", "cdr"]);
     let text = |t: &str| Param::Text(t.to_owned());
     let pairs = [
         ("n", Param::Int(5)),
@@ -674,8 +674,8 @@ control: { cdr: { sinks: [ { file: cdr.jsonl } ] } }
     ];
     let pairs: Vec<_> = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     assert_eq!(modules[0].entry, pairs);
-    assert_eq!(modules[0].shared[0].0, "sinks");
-    assert!(modules[1].shared.is_empty());
+    assert!(modules[0].shared.is_empty());
+    assert_eq!(modules[1].shared[0].0, "sinks");
 }
 
 #[test]

@@ -15,12 +15,30 @@ mod writers;
 use crate::limits;
 use crate::params::{expected, only, value, wrong};
 use sbc_core::b2bua::CallSummary;
-use sbc_core::ports::{BuildError, CallHooks, ModuleFactory, Param};
+use sbc_core::ports::{BuildError, CallHooks, ModuleFactory, Param, ParamKey};
 use sbc_core::state_book::StateBook;
 use std::path::Path;
 use std::sync::Arc;
 use writer::Writer;
 use writers::Writers;
+
+/// What it takes.
+pub(crate) const KEYS: &[ParamKey] = &[
+    ParamKey {
+        path: "sinks",
+        kind: "list",
+        required: true,
+        shared: true,
+        doc: "where records are written",
+    },
+    ParamKey {
+        path: "sinks[].file",
+        kind: "path",
+        required: true,
+        shared: true,
+        doc: "a file that each record is a line of",
+    },
+];
 
 const EXAMPLE: &str = "expected a list of files, such as [ { file: cdr.jsonl } ], \
                        in `sinks` of the section `control.cdr`";
@@ -63,24 +81,29 @@ impl Cdr {
         let list = match value(shared, "sinks") {
             None => return Err(wrong("sinks", format!("missing; {EXAMPLE}"))),
             Some(Param::List(list)) if !list.is_empty() => list,
-            Some(_) => return Err(wrong("sinks", EXAMPLE)),
+            Some(_) => return Err(wrong("sinks", format!("no list of files; {EXAMPLE}"))),
         };
         if list.len() > limits::CDR_SINKS {
             let most = limits::CDR_SINKS;
-            return Err(wrong("sinks", format!("expected at most {most} files")));
+            return Err(wrong(
+                "sinks",
+                format!("too many; expected at most {most} files"),
+            ));
         }
         let mut sinks: Vec<Arc<Writer>> = Vec::new();
         for (n, sink) in list.iter().enumerate() {
-            let path = file(sink).map_err(|why| wrong("sinks", format!("sinks[{n}]: {why}")))?;
+            let key = format!("sinks[{n}]");
+            let path = file(&key, sink)?;
+            let key = format!("{key}.file");
             let writer = writers.open(Path::new(path)).map_err(|error| {
                 let why = format!(
                     "`{path}` cannot be written: {error}; \
-                     name a file in a folder that this user may write to"
+                     expected a file in a folder that this user may write to"
                 );
-                wrong("sinks", why)
+                wrong(&key, why)
             })?;
             if sinks.iter().any(|other| Arc::ptr_eq(other, &writer)) {
-                return Err(wrong("sinks", format!("`{path}` stands twice")));
+                return Err(wrong(&key, format!("`{path}` stands twice")));
             }
             sinks.push(writer);
         }
@@ -91,17 +114,20 @@ impl Cdr {
     }
 }
 
-/// The path that a sink names.
-fn file(sink: &Param) -> Result<&str, String> {
+/// The path that the sink at `at` names.
+fn file<'p>(at: &str, sink: &'p Param) -> Result<&'p str, BuildError> {
+    const EXPECTED: &str = "expected { file: PATH }";
     let Param::Map(keys) = sink else {
-        return Err("expected { file: PATH }".to_owned());
+        return Err(wrong(at, format!("no sink; {EXPECTED}")));
     };
     if let Some((key, _)) = keys.iter().find(|(key, _)| key != "file") {
-        return Err(format!("unknown key `{key}`; {}", expected(&["file"])));
+        let why = format!("unknown key; {}", expected(&["file"]));
+        return Err(wrong(&format!("{at}.{key}"), why));
     }
     match value(keys, "file") {
+        None => Err(wrong(at, format!("missing key `file`; {EXPECTED}"))),
         Some(Param::Text(path)) if !path.is_empty() => Ok(path),
-        _ => Err("`file` is no path; expected { file: PATH }".to_owned()),
+        Some(_) => Err(wrong(&format!("{at}.file"), format!("no path; {EXPECTED}"))),
     }
 }
 

@@ -230,7 +230,7 @@ fn a_file_that_cannot_be_written_is_an_error_before_any_call() {
     let missing = dir.path().join("missing").join("cdr.jsonl");
     for path in [dir.path(), missing.as_path()] {
         let (key, message) = error(&[], &files(&[path]));
-        assert_eq!(key, "sinks");
+        assert_eq!(key, "sinks[0].file");
         let name = path.display().to_string();
         assert!(
             message.starts_with(&format!("`{name}` cannot be written: ")),
@@ -247,12 +247,13 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
     let list = |sink: Param| sinks(Param::List(vec![sink]));
     let map = |key: &str, value: Param| Param::Map(vec![(key.to_owned(), value)]);
     let missing = format!("missing; {EXAMPLE}");
+    let none = format!("no list of files; {EXAMPLE}");
     let many: Vec<_> = (0..5).map(|n| dir.path().join(n.to_string())).collect();
     let many: Vec<_> = many.iter().map(std::path::PathBuf::as_path).collect();
     for (shared, key, message) in [
         (vec![], "sinks", &*missing),
-        (sinks(text("cdr.jsonl")), "sinks", EXAMPLE),
-        (sinks(Param::List(vec![])), "sinks", EXAMPLE),
+        (sinks(text("cdr.jsonl")), "sinks", &*none),
+        (sinks(Param::List(vec![])), "sinks", &*none),
         (
             vec![("sink".to_owned(), text("x"))],
             "sink",
@@ -260,25 +261,30 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
         ),
         (
             list(text("x")),
-            "sinks",
-            "sinks[0]: expected { file: PATH }",
+            "sinks[0]",
+            "no sink; expected { file: PATH }",
         ),
         (
             list(map("http", text("x"))),
-            "sinks",
-            "sinks[0]: unknown key `http`; expected `file`",
+            "sinks[0].http",
+            "unknown key; expected `file`",
         ),
         (
             list(map("file", text(""))),
-            "sinks",
-            "sinks[0]: `file` is no path; expected { file: PATH }",
+            "sinks[0].file",
+            "no path; expected { file: PATH }",
         ),
         (
             list(map("file", Param::Int(1))),
-            "sinks",
-            "sinks[0]: `file` is no path; expected { file: PATH }",
+            "sinks[0].file",
+            "no path; expected { file: PATH }",
         ),
-        (files(&many), "sinks", "expected at most 4 files"),
+        (
+            list(Param::Map(vec![])),
+            "sinks[0]",
+            "missing key `file`; expected { file: PATH }",
+        ),
+        (files(&many), "sinks", "too many; expected at most 4 files"),
     ] {
         let wanted = (key.to_owned(), message.to_owned());
         assert_eq!(error(&[], &shared), wanted);
@@ -288,6 +294,7 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
         (&*key, &*message),
         ("file", "unknown key; expected none here")
     );
-    let (_, message) = error(&[], &files(&[&path, &path]));
+    let (key, message) = error(&[], &files(&[&path, &path]));
     assert!(message.ends_with("stands twice"), "{message}");
+    assert_eq!(key, "sinks[1].file");
 }

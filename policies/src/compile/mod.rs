@@ -1,6 +1,7 @@
 //! From the schema to the engine. Names are resolved here, and what the registry builds is built;
 //! errors are collected as in decoding, so that a file shows all of them in one run.
 
+mod modules;
 mod network;
 mod peers;
 mod profiles;
@@ -14,7 +15,7 @@ use crate::schema::{Config, Names, Spanned};
 use crate::visit::Report;
 use sbc_core::b2bua::plan::AppPlan;
 use sbc_core::net::{Network, RealmId};
-use sbc_core::ports::{BuildError, PolicyEngine, Registry};
+use sbc_core::ports::{PolicyEngine, Registry};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,27 +122,6 @@ fn srs(report: &mut Report, scope: &mut Scope<'_>) -> Option<(RealmId, Arc<AppPl
                 "expected a folder that can be written",
             );
             None
-        }
-    }
-}
-
-/// A complaint of the registry about something with parameters.
-fn build_error(
-    report: &mut Report,
-    error: BuildError,
-    name: &Spanned<String>,
-    params: &[&[crate::schema::Parameter]],
-) {
-    let all = || params.iter().flat_map(|p| p.iter());
-    let key = error.key.as_deref();
-    match all().find(|p| Some(p.key.value.as_str()) == key) {
-        Some(param) => report.value(param.at, error.message, ""),
-        None => {
-            let message = match key {
-                Some(key) => format!("`{key}`: {}", error.message),
-                None => error.message,
-            };
-            report.value(name.at, message, "");
         }
     }
 }

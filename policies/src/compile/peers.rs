@@ -158,7 +158,7 @@ pub(super) fn recorders(
             Ok(factory) => {
                 factories.insert(name.value.clone(), factory);
             }
-            Err(error) => super::build_error(report, error, name, &[]),
+            Err(error) => report.value(name.at, error.message, ""),
         }
     }
     factories

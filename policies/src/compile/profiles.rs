@@ -1,13 +1,13 @@
 //! Profiles: parents merged in, rules, recorders, modules.
 
-use super::Scope;
+use super::{Scope, modules};
 use crate::engine::{HeaderRules, Origins, ProfilePlan};
 use crate::facts::{Field, Part};
 use crate::limits;
-use crate::schema::{ModuleUse, Names, Parameter, Profile, SipUri, Spanned};
+use crate::schema::{Names, Profile, SipUri, Spanned};
 use crate::template::Template;
 use crate::visit::{Report, Scalar};
-use sbc_core::ports::{Latch, MessageRules, ModuleFactory, Param, SideLegFactory};
+use sbc_core::ports::{Latch, MessageRules, SideLegFactory};
 use sbc_core::sip::Uri;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,12 +38,7 @@ pub(super) fn profiles(
         let plan = plan(report, scope, recorders, origins, name, merged);
         plans.insert(name.value.clone(), Arc::new(plan));
     }
-    for (name, _) in &scope.config.control {
-        let known = scope.registry.module_names();
-        if !known.contains(&name.value.as_str()) {
-            report.unknown(name, "module", &known);
-        }
-    }
+    modules::sections(report, scope);
     plans
 }
 
@@ -146,7 +141,7 @@ fn plan(
             .transparent_dialog_ids
             .map_or(built_in.transparent_ids, |t| t.value),
         recorders: named_recorders(report, scope, recorders, &wanted),
-        modules: modules(report, scope, &profile.control.unwrap_or_default()),
+        modules: modules::modules(report, scope, &profile.control.unwrap_or_default()),
     }
 }
 
@@ -172,44 +167,6 @@ fn named_recorders(
         }
     }
     factories
-}
-
-fn modules(
-    report: &mut Report,
-    scope: &Scope<'_>,
-    uses: &[ModuleUse],
-) -> Vec<Arc<dyn ModuleFactory>> {
-    let known = scope.registry.module_names();
-    let mut factories = Vec::new();
-    for module in uses {
-        if !known.contains(&module.name.value.as_str()) {
-            report.unknown(&module.name, "module", &known);
-            continue;
-        }
-        let section = scope
-            .config
-            .control
-            .iter()
-            .find(|(n, _)| n.value == module.name.value);
-        let shared = section.map_or(&[][..], |(_, params)| params.as_slice());
-        let built = scope
-            .registry
-            .module(&module.name, &plain(&module.params), &plain(shared));
-        match built {
-            Ok(factory) => factories.push(factory),
-            Err(error) => {
-                super::build_error(report, error, &module.name, &[&module.params, shared]);
-            }
-        }
-    }
-    factories
-}
-
-fn plain(params: &[Parameter]) -> Vec<(String, Param)> {
-    params
-        .iter()
-        .map(|p| (p.key.value.clone(), p.value.clone()))
-        .collect()
 }
 
 /// Tries the template with values as they come in real requests.

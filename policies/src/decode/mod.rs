@@ -7,7 +7,7 @@ mod rest;
 mod routes;
 
 use crate::facts::Field;
-use crate::schema::{Config, Parameter, Pattern, Spanned, Test, When};
+use crate::schema::{Config, Inner, Parameter, Pattern, Spanned, Test, When};
 use crate::tree::{Data, Entry, Node};
 use crate::visit::{self, MapView, Report, Scalar};
 use sbc_core::ports::Param;
@@ -153,9 +153,44 @@ fn parameters(entries: &[Entry]) -> Vec<Parameter> {
                 at: entry.at,
             },
             value: param(&entry.value),
-            at: entry.value.at,
+            at: visit::node_position(&entry.value, entry.at),
+            inner: inner(&entry.value),
         })
         .collect()
+}
+
+fn inner(node: &Node) -> Vec<Inner> {
+    let mut all = Vec::new();
+    collect(node, "", &mut all);
+    all
+}
+
+fn collect(node: &Node, path: &str, all: &mut Vec<Inner>) {
+    match &node.data {
+        Data::Null | Data::Scalar { .. } => {}
+        Data::List(items) => {
+            for (n, item) in items.iter().enumerate() {
+                let path = format!("{path}[{n}]");
+                collect(item, &path, all);
+                all.push(Inner {
+                    path,
+                    key: item.at,
+                    at: item.at,
+                });
+            }
+        }
+        Data::Map(entries) => {
+            for entry in entries {
+                let path = format!("{path}.{}", entry.key);
+                collect(&entry.value, &path, all);
+                all.push(Inner {
+                    path,
+                    key: entry.at,
+                    at: visit::node_position(&entry.value, entry.at),
+                });
+            }
+        }
+    }
 }
 
 fn param(node: &Node) -> Param {

@@ -81,6 +81,7 @@ fn module(report: &mut Report, node: &Node) -> Option<ModuleUse> {
     let name = visit::field(report, name)?;
     Some(ModuleUse {
         name,
+        at: node.at,
         params: super::parameters(entries),
     })
 }

@@ -222,6 +222,8 @@ pub struct Profile {
 pub struct ModuleUse {
     /// Its name.
     pub name: Spanned<String>,
+    /// Where its item of the list begins.
+    pub at: Position,
     /// Its parameters here.
     pub params: Vec<Parameter>,
 }
@@ -234,6 +236,19 @@ pub struct Parameter {
     /// Its value.
     pub value: Param,
     /// Where the value stands.
+    pub at: Position,
+    /// What is in the value, where that is a list or map.
+    pub inner: Vec<Inner>,
+}
+
+/// Something in the value of a [`Parameter`].
+#[derive(Clone, Debug)]
+pub struct Inner {
+    /// Its path below the parameter: `[0].file`.
+    pub path: String,
+    /// Where its name stands; the value where it has none.
+    pub key: Position,
+    /// Where its value stands.
     pub at: Position,
 }
 

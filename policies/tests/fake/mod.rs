@@ -7,8 +7,8 @@
 
 use sbc_core::Instant;
 use sbc_core::ports::{
-    App, AppCx, AppEvent, AppFactory, BuildError, CallHooks, ModuleFactory, Param, RecorderPlan,
-    Registry, SideCx, SideEvent, SideLeg, SideLegFactory,
+    App, AppCx, AppEvent, AppFactory, BuildError, CallHooks, ModuleFactory, Param, ParamKey,
+    RecorderPlan, Registry, SideCx, SideEvent, SideLeg, SideLegFactory,
 };
 use sbc_core::state_book::StateBook;
 use std::path::Path;
@@ -62,16 +62,28 @@ impl Registry for Fake {
         entry: &[(String, Param)],
         shared: &[(String, Param)],
     ) -> Result<Arc<dyn ModuleFactory>, BuildError> {
-        if let (true, Some((key, _))) = (
-            name == "call_timer",
-            entry
-                .iter()
-                .find(|(k, v)| k == "max" && v.duration().is_none()),
-        ) {
-            return Err(BuildError {
-                key: Some(key.clone()),
-                message: "this is no duration; expected one like 2h".to_owned(),
-            });
+        let wrong = |key: &str, message: &str| BuildError {
+            key: Some(key.to_owned()),
+            message: message.to_owned(),
+        };
+        if name == "call_timer" {
+            match entry.iter().find(|(k, _)| k == "max") {
+                None => return Err(wrong("max", "missing; expected a duration like 2h")),
+                Some((_, value)) if value.duration().is_none() => {
+                    return Err(wrong("max", "this is no duration; expected one like 2h"));
+                }
+                Some(_) => {}
+            }
+        }
+        if let (true, Some((_, Param::List(sinks)))) = (name == "cdr", shared.first()) {
+            let is_file = |sink: &Param| match sink {
+                Param::Map(keys) => keys.iter().all(|(_, v)| matches!(v, Param::Text(_))),
+                _ => false,
+            };
+            if let Some(n) = sinks.iter().position(|sink| !is_file(sink)) {
+                let key = format!("sinks[{n}].file");
+                return Err(wrong(&key, "no path; expected { file: PATH }"));
+            }
         }
         let asked = Asked {
             name: name.to_owned(),
@@ -84,6 +96,33 @@ impl Registry for Fake {
 
     fn module_names(&self) -> Vec<&'static str> {
         vec!["blacklist", "call_timer", "cdr"]
+    }
+
+    fn module_keys(&self, name: &str) -> Option<&'static [ParamKey]> {
+        const TIMER: &[ParamKey] = &[key("max", "duration", false)];
+        const CDR: &[ParamKey] = &[
+            key("sinks", "list", true),
+            key("sinks[].file", "path", true),
+        ];
+        match name {
+            "call_timer" => Some(TIMER),
+            "cdr" => Some(CDR),
+            _ => None,
+        }
+    }
+
+    fn is_later_module(&self, name: &str) -> bool {
+        name == "prepaid"
+    }
+}
+
+const fn key(path: &'static str, kind: &'static str, shared: bool) -> ParamKey {
+    ParamKey {
+        path,
+        kind,
+        required: true,
+        shared,
+        doc: "as in the module",
     }
 }
 

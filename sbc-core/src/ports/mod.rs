@@ -14,7 +14,7 @@ pub use media::{
 };
 pub use module::{CallHooks, Effect, HookFuture, ModuleFactory, Verdict};
 pub use policy::{MessageRules, PolicyEngine, RequestFacts, RuleFacts};
-pub use registry::{BuildError, Param, Registry};
+pub use registry::{BuildError, Param, ParamKey, Registry};
 pub use side_leg::{
     CallView, LegNews, Participant, RecorderPlan, RecorderState, RecorderStatus, Reserve,
     SideCommand, SideCx, SideDial, SideEvent, SideLeg, SideLegFactory, StreamView,

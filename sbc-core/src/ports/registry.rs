@@ -42,10 +42,25 @@ impl Param {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct BuildError {
-    /// The parameter that is wrong, where it is one.
+    /// The path of the parameter that is wrong, where it is one: `max`, `sinks[0].file`.
     pub key: Option<String>,
-    /// What is wrong, and what was expected.
+    /// What is wrong, and behind `; ` what was expected. `missing` where the parameter is not there.
     pub message: String,
+}
+
+/// A parameter that a call-control module takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ParamKey {
+    /// Its path: `max`, `sinks[].file`; `[]` stands for an item of a list.
+    pub path: &'static str,
+    /// The type of its value, as in the tables of the documentation: `duration`, `path`.
+    pub kind: &'static str,
+    /// Whether it must be there (where what is around it is there).
+    pub required: bool,
+    /// Whether it stands in the module's section under `control`, and not in a profile.
+    pub shared: bool,
+    /// What it does, in one line.
+    pub doc: &'static str,
 }
 
 /// Builds what policies refer to by name.
@@ -85,4 +100,14 @@ pub trait Registry {
 
     /// The names of all modules.
     fn module_names(&self) -> Vec<&'static str>;
+
+    /// Every parameter that a module takes; nothing where the module alone knows them.
+    fn module_keys(&self, _name: &str) -> Option<&'static [ParamKey]> {
+        None
+    }
+
+    /// Whether the format knows this module and the program does not have it.
+    fn is_later_module(&self, _name: &str) -> bool {
+        false
+    }
 }
