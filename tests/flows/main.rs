@@ -7,6 +7,7 @@ mod basic;
 mod cancel;
 mod chain;
 mod chaos;
+mod codecs;
 mod explain;
 mod forking;
 mod glare;

@@ -8,6 +8,7 @@ use crate::schema::{Names, Profile, SipUri, Spanned};
 use crate::template::Template;
 use crate::visit::{Report, Scalar};
 use sbc_core::ports::{Latch, MessageRules, SideLegFactory};
+use sbc_core::sdp::{CodecChoice, CodecName, CodecPolicy};
 use sbc_core::sip::Uri;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub(super) fn built_in() -> ProfilePlan {
         name: "built-in".into(),
         relay: true,
         latch: Latch::Once,
+        codecs: None,
         rules: None,
         request_uri: None,
         transparent_ids: false,
@@ -92,6 +94,9 @@ fn inherit(child: Profile, parent: &Profile) -> Profile {
         extends: child.extends,
         relay: child.relay.or(parent.relay),
         latch: child.latch.or(parent.latch),
+        // `keep` and `drop` are one value: the child's takes the place of either.
+        codec_choice: child.codec_choice.or_else(|| parent.codec_choice.clone()),
+        codec_order: child.codec_order.or_else(|| parent.codec_order.clone()),
         control: child.control.or_else(|| parent.control.clone()),
         headers,
         request_uri: child.request_uri.or_else(|| parent.request_uri.clone()),
@@ -135,6 +140,7 @@ fn plan(
         name,
         relay,
         latch: profile.latch.map_or(built_in.latch, |l| l.value),
+        codecs: codecs(profile.codec_choice, profile.codec_order),
         rules,
         request_uri: profile.request_uri.map(|t| t.value),
         transparent_ids: profile
@@ -143,6 +149,17 @@ fn plan(
         recorders: named_recorders(report, scope, recorders, &wanted),
         modules: modules::modules(report, scope, &profile.control.unwrap_or_default()),
     }
+}
+
+/// Nothing where all codecs cross as they were offered.
+fn codecs(choice: Option<CodecChoice>, order: Option<Vec<CodecName>>) -> Option<Arc<CodecPolicy>> {
+    let wanted = choice.is_some() || order.is_some();
+    wanted.then(|| {
+        Arc::new(CodecPolicy {
+            choice: choice.unwrap_or_default(),
+            order: order.unwrap_or_default(),
+        })
+    })
 }
 
 fn named_recorders(

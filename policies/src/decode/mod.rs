@@ -1,5 +1,6 @@
 //! From the tree to the schema: one visitor for each section, all of them collecting.
 
+mod codecs;
 mod network;
 mod peers;
 mod profiles;

@@ -53,6 +53,9 @@ fn media(report: &mut Report, entry: &Entry, profile: &mut Profile) {
     profile.relay = visit::word(report, map.get("relay"), &words, &[]);
     let words = [("once", Latch::Once), ("strict", Latch::Strict)];
     profile.latch = visit::word(report, map.get("latch"), &words, &["follow"]);
+    if let Some(entry) = map.get("codecs") {
+        super::codecs::codecs(report, entry, profile);
+    }
     map.finish(report);
 }
 

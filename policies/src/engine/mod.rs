@@ -27,6 +27,7 @@ use sbc_core::net::{Network, RealmId, Trust};
 use sbc_core::ports::{
     Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
 };
+use sbc_core::sdp::CodecPolicy;
 use sbc_core::sip::{Scheme, StatusCode, Uri};
 use sbc_core::transport::{Target, Transport, UdpMax};
 use std::fmt;
@@ -65,6 +66,7 @@ pub(crate) struct ProfilePlan {
     pub(crate) name: Arc<str>,
     pub(crate) relay: bool,
     pub(crate) latch: Latch,
+    pub(crate) codecs: Option<Arc<CodecPolicy>>,
     pub(crate) rules: Option<Arc<dyn MessageRules>>,
     pub(crate) request_uri: Option<Template>,
     pub(crate) transparent_ids: bool,
@@ -192,6 +194,7 @@ impl Engine {
             targets,
             relay: profile.relay,
             latch: profile.latch,
+            codecs: profile.codecs.clone(),
             rules: profile.rules.clone(),
             recorders: profile.recorders.clone(),
             modules: profile.modules.clone(),

@@ -15,6 +15,7 @@ pub use crate::tree::Position;
 use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
+use sbc_core::sdp::{CodecChoice, CodecName};
 use sbc_core::sip::HeaderName;
 use sbc_core::transport::UdpMax;
 use std::collections::HashMap;
@@ -205,6 +206,10 @@ pub struct Profile {
     pub relay: Option<Spanned<bool>>,
     /// How media sources are learned.
     pub latch: Option<Spanned<Latch>>,
+    /// Which codecs cross.
+    pub codec_choice: Option<CodecChoice>,
+    /// Which codecs an offer names first.
+    pub codec_order: Option<Vec<CodecName>>,
     /// Call-control modules, in order.
     pub control: Option<Vec<ModuleUse>>,
     /// Header rules, in order; behind those of the parent.

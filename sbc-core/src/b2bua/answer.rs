@@ -8,7 +8,6 @@ use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::Connect;
 use super::relay::{Border, cross};
 use super::setup::reason_of;
-use super::view::Agreed;
 use crate::sip::{Message, Method, StatusCode, new_tag};
 use crate::ua::Reply;
 use bytes::Bytes;
@@ -139,15 +138,16 @@ impl Call {
             Err(fault) => {
                 tracing::info!(%fault, "the callee's answer cannot be used");
                 self.with_leg(cx, id, |leg, cx| leg.hang_up(cx, None));
+                if fault == MediaFault::Codecs && half == Half::Offer {
+                    return self.refuse_media(cx, fault);
+                }
                 return self.refuse(cx, StatusCode::of(502), "", "the callee's SDP is unusable");
             }
         };
         self.answer_caller(cx, id, message, early, &body);
         let end_at = self.longest.map(|longest| cx.now.mono + longest);
-        let (late_offer, agreed) = match (offer, sdp) {
-            (Some(offer), Some(answer)) => (None, Some(Agreed::new(Side::A, &offer, &answer))),
-            (_, late) => (late, None),
-        };
+        let late_offer = half == Half::Offer && sdp.is_some();
+        let agreed = (half == Half::Answer).then(|| self.media.agreed(Side::A));
         let started = Arc::clone(&plan);
         self.phase = Phase::Connected(Box::new(Connected {
             plan,
@@ -203,9 +203,9 @@ impl Call {
             return self.on_app_confirmed(cx);
         };
         let (callee, plan) = (connected.callee, Arc::clone(&connected.plan));
-        let Some(offer) = connected.late_offer.take() else {
+        if !std::mem::take(&mut connected.late_offer) {
             return self.on_exchange_ack(cx, Side::A, ack);
-        };
+        }
         let Some(answer) = ack.sdp() else {
             return self.end(cx, EndedBy::Us, "the caller's ACK brought no answer");
         };
@@ -220,7 +220,8 @@ impl Call {
             Ok(body) => {
                 let ack = self.draft_for(Side::A, Method::Ack, Some(ack), body);
                 self.with_leg(cx, callee, |leg, cx| leg.ack(cx, Some(&ack)));
-                self.tell_recordings(cx, &Agreed::new(Side::B, &offer, &answer));
+                let agreed = self.media.agreed(Side::B);
+                self.tell_recordings(cx, &agreed);
             }
             Err(fault) => {
                 tracing::info!(%fault, "the caller's answer cannot be used");
@@ -237,7 +238,7 @@ impl Call {
         passing: &Passing<'_>,
     ) -> Result<Bytes, MediaFault> {
         if !plan.relay {
-            return Ok(Bytes::copy_from_slice(passing.sdp));
+            return Ok(self.media.pass_by(passing)?.into());
         }
         let network = Arc::clone(&self.network);
         let mut commands = Vec::new();

@@ -68,7 +68,7 @@ pub(super) struct Connected {
     pub(super) ruled: Option<Ruled>,
     pub(super) callee: LegId,
     /// The offer of the callee that waits for the caller's answer in the ACK (late offer).
-    pub(super) late_offer: Option<Bytes>,
+    pub(super) late_offer: bool,
     /// When the plan's longest duration is over.
     pub(super) end_at: Option<Instant>,
     /// In-dialog requests of one side that the other has not answered yet.

@@ -37,7 +37,6 @@ use super::media::{Before, Half, MediaFault, Passing, Version};
 use super::plan::Connect;
 use super::relay::cross_description;
 use super::setup::reason_of;
-use super::view::Agreed;
 use crate::limits;
 use crate::ports::{MessageRules, RequestFacts, RuleFacts};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
@@ -109,12 +108,12 @@ pub(super) struct Exchange {
 enum Session {
     /// Nothing.
     Same,
-    /// An offer of the side that asked; and what the call had before.
-    Offered(Bytes, Before),
+    /// An offer of the side that asked; with what the call had before.
+    Offered(Before),
     /// A re-INVITE without SDP: the other side will offer.
     Asked(Before),
     /// It did; the ACK of the side that asked brings the answer.
-    Answering(Bytes),
+    Answering,
 }
 
 impl Exchange {
@@ -248,7 +247,7 @@ impl Call {
         let before = self.media.before();
         let (state, body) = match (request.sdp(), &method) {
             (Some(sdp), _) => match self.pass_session(cx, Half::Offer, from, &sdp) {
-                Ok(body) => (Session::Offered(sdp, before), body),
+                Ok(body) => (Session::Offered(before), body),
                 Err(fault) => {
                     tracing::info!(%fault, "an offer cannot be passed on");
                     self.restore(before);
@@ -289,7 +288,7 @@ impl Call {
                 connected.exchanges.push(exchange);
             }
             _ => {
-                if let Session::Offered(_, before) | Session::Asked(before) = state {
+                if let Session::Offered(before) | Session::Asked(before) = state {
                     self.restore(before);
                 }
                 self.reply_to_side(cx, here, asked, &request, 500, &[]);
@@ -330,10 +329,11 @@ impl Call {
         self.media_commands(commands);
     }
 
-    /// Both sides agreed anew. A recorder may still fork the ports of a closed line: then the call
-    /// keeps them.
-    fn agree(&mut self, cx: &mut Cx<'_>, agreed: &Agreed) {
-        self.tell_recordings(cx, agreed);
+    /// Both sides agreed anew, on what `offered_by` had offered. A recorder may still fork the
+    /// ports of a closed line: then the call keeps them.
+    fn agree(&mut self, cx: &mut Cx<'_>, offered_by: Side) {
+        let agreed = self.media.agreed(offered_by);
+        self.tell_recordings(cx, &agreed);
         if self.recordings.is_empty() {
             let mut commands = Vec::new();
             self.media.release_closed(&mut commands);
@@ -375,11 +375,11 @@ impl Call {
         let invite = exchange.request.method() == Some(&Method::Invite);
         let there = exchange.from.other();
         let body = match (&exchange.state, response.sdp()) {
-            (Session::Offered(..), Some(answer)) => {
+            (Session::Offered(_), Some(answer)) => {
                 self.pass_session(cx, Half::Answer, there, &answer)
             }
             (Session::Asked(_), Some(offer)) => self.pass_session(cx, Half::Offer, there, &offer),
-            (Session::Offered(..), None) => Err(MediaFault::Nothing),
+            (Session::Offered(_), None) => Err(MediaFault::Nothing),
             (_, _) => Ok(Bytes::new()),
         };
         let late = matches!(
@@ -405,11 +405,9 @@ impl Call {
             std::mem::replace(&mut exchange.state, Session::Same),
             response.sdp(),
         ) {
-            (Session::Offered(offer, _), Some(answer)) => {
-                self.agree(cx, &Agreed::new(exchange.from, &offer, &answer));
-            }
-            (Session::Asked(_), Some(offer)) => {
-                exchange.state = Session::Answering(offer);
+            (Session::Offered(_), Some(_)) => self.agree(cx, exchange.from),
+            (Session::Asked(_), Some(_)) => {
+                exchange.state = Session::Answering;
                 if let Some(connected) = self.connected() {
                     connected.exchanges.push(exchange);
                 }
@@ -461,8 +459,8 @@ impl Call {
     fn on_exchange_refusal(&mut self, cx: &mut Cx<'_>, mut exchange: Exchange, response: &Message) {
         let status = response.status().unwrap_or(StatusCode::of(500));
         match std::mem::replace(&mut exchange.state, Session::Same) {
-            Session::Offered(_, before) | Session::Asked(before) => self.restore(before),
-            Session::Same | Session::Answering(_) => {}
+            Session::Offered(before) | Session::Asked(before) => self.restore(before),
+            Session::Same | Session::Answering => {}
         }
         self.answer_exchange(cx, &exchange, response, &Bytes::new());
         if Leg::ends_dialog(status) {
@@ -471,7 +469,7 @@ impl Call {
     }
 
     fn fail_exchange(&mut self, cx: &mut Cx<'_>, exchange: Exchange, status: u16) {
-        if let Session::Offered(_, before) | Session::Asked(before) = exchange.state {
+        if let Session::Offered(before) | Session::Asked(before) = exchange.state {
             self.restore(before);
         }
         if let Some(here) = self.leg_on(exchange.from) {
@@ -484,13 +482,12 @@ impl Call {
         let Some(connected) = self.connected() else {
             return;
         };
-        let waiting = |e: &Exchange| e.from == side && matches!(e.state, Session::Answering(_));
+        let waiting = |e: &Exchange| e.from == side && matches!(e.state, Session::Answering);
         let Some(index) = connected.exchanges.iter().position(waiting) else {
             return;
         };
         let exchange = connected.exchanges.swap_remove(index);
-        let (Session::Answering(offer), Some(there)) = (exchange.state, self.leg_on(side.other()))
-        else {
+        let (Session::Answering, Some(there)) = (exchange.state, self.leg_on(side.other())) else {
             return;
         };
         let answer = ack.sdp().unwrap_or_default();
@@ -499,7 +496,7 @@ impl Call {
         let draft = self.draft_for(side, Method::Ack, Some(ack), body);
         self.with_leg(cx, there, |leg, cx| leg.ack_reinvite(cx, Some(&draft)));
         match passed {
-            Ok(_) => self.agree(cx, &Agreed::new(side.other(), &offer, &answer)),
+            Ok(_) => self.agree(cx, side.other()),
             Err(fault) => {
                 tracing::info!(%fault, "the answer of an ACK cannot be used");
                 self.end(cx, EndedBy::Us, "the sides no longer agree on a session");
@@ -527,7 +524,7 @@ impl Call {
             return;
         };
         for exchange in std::mem::take(&mut connected.exchanges) {
-            if matches!(exchange.state, Session::Answering(_)) {
+            if matches!(exchange.state, Session::Answering) {
                 continue;
             }
             if let Some(here) = self.leg_on(exchange.from) {

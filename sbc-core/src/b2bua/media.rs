@@ -2,14 +2,19 @@
 //!
 //! Every RTP m-line of the call has a port on side A and one on side B. An offer of one side is
 //! passed to the other with that other side's ports in it; the answer comes back with this side's.
+//! Where the plan says which codecs cross, a description is filtered first, and what is said of it
+//! below holds of what is left.
 
 use super::event::Side;
 use super::io::Cx;
+use super::plan::Connect;
+use super::view::Agreed;
 use crate::net::{MediaAddress, Network, RealmId};
 use crate::ports::{Latch, MediaCmd, MediaError, MediaPlane, MediaPort, Peer, Reserve, SessionId};
-use crate::sdp::{Origin, OurMedia, Sdp, SdpError, rewrite};
+use crate::sdp::{CodecPolicy, OfferedCodecs, Origin, OurMedia, Sdp, SdpError, rewrite};
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Why a description cannot be passed on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -23,6 +28,9 @@ pub(super) enum MediaFault {
     Family,
     #[error("no media that can be relayed")]
     Nothing,
+    /// RFC 3261 §20.43: Warning 305.
+    #[error("no codec that may cross")]
+    Codecs,
     /// RFC 3264 §6: the same number of media descriptions, of the same kinds.
     #[error("the answer does not fit the offer")]
     Misfit,
@@ -39,6 +47,10 @@ impl MediaFault {
             Self::Sdp(_) => (488, "399 - \"the SDP cannot be read\""),
             Self::Family => (488, "301 - \"the sides have no address family in common\""),
             Self::Nothing | Self::Misfit => (488, "304 - \"no media that can be relayed\""),
+            Self::Codecs => (
+                488,
+                "305 - \"incompatible media format: no codec that may cross\"",
+            ),
             Self::Fewer => (488, "399 - \"fewer media descriptions than before\""),
             Self::Media(MediaError::SessionFull) => (
                 488,
@@ -120,11 +132,14 @@ struct Offered {
 pub(super) struct CallMedia {
     session: SessionId,
     latch: Latch,
+    codecs: Option<Arc<CodecPolicy>>,
     realm_a: RealmId,
     realm_b: RealmId,
     lines: Vec<Line>,
     /// What the last offer was for, line by line: `audio`, `video`.
     offered: Vec<Offered>,
+    /// What the answer to it may choose from.
+    codecs_offered: OfferedCodecs,
     /// What each port was last told to face.
     peers: HashMap<u64, Peer>,
     sent_a: Sent,
@@ -137,10 +152,12 @@ impl CallMedia {
         Self {
             session,
             latch: Latch::default(),
+            codecs: None,
             realm_a,
             realm_b: realm_a,
             lines: Vec::new(),
             offered: Vec::new(),
+            codecs_offered: OfferedCodecs::default(),
             peers: HashMap::new(),
             sent_a: Sent::default(),
             sent_b: Sent::default(),
@@ -153,8 +170,10 @@ impl CallMedia {
         self.reserved
     }
 
-    pub(super) fn set_latch(&mut self, latch: Latch) {
-        self.latch = latch;
+    /// What the plan says of media.
+    pub(super) fn obey(&mut self, plan: &Connect) {
+        self.latch = plan.latch;
+        self.codecs.clone_from(&plan.codecs);
     }
 
     /// The side that the next offer goes to. Ports of a former target on another side are given
@@ -181,7 +200,7 @@ impl CallMedia {
         passing: &Passing<'_>,
         commands: &mut Vec<MediaCmd>,
     ) -> Result<Vec<u8>, MediaFault> {
-        let sdp = Sdp::parse(passing.sdp)?;
+        let (sdp, emptied) = self.filtered(passing)?;
         let addresses = self.addresses(network, &sdp)?;
         let kinds = || (0..sdp.media_count()).map(|index| sdp.media(index).kind());
         if passing.half == Half::Answer && !kinds().eq(self.offered.iter().map(|o| &*o.kind)) {
@@ -214,13 +233,19 @@ impl CallMedia {
         let open: Vec<bool> = (0..sdp.media_count())
             .map(|index| can_open(index) && self.offered.get(index).is_some_and(|o| o.open))
             .collect();
-        let mut usable = 0;
+        let usable = open.iter().take(lines).any(|open| *open);
+        let first_offer = passing.half == Half::Offer && passing.version != Version::Next;
+        if !usable && emptied {
+            return Err(MediaFault::Codecs);
+        }
+        if !usable && first_offer && sdp.media_count() > 0 {
+            return Err(MediaFault::Nothing);
+        }
         for (index, open) in open.iter().enumerate().take(lines) {
             if !open {
                 self.close(index, passing.from, commands);
                 continue;
             }
-            usable += 1;
             if passing.half == Half::Offer {
                 self.reserve_line(cx, index, &addresses)?;
             }
@@ -229,14 +254,38 @@ impl CallMedia {
                 self.connect(index, commands);
             }
         }
-        let first_offer = passing.half == Half::Offer && passing.version != Version::Next;
-        if usable == 0 && first_offer && sdp.media_count() > 0 {
-            return Err(MediaFault::Nothing);
-        }
         let to = passing.from.other();
         let mut ours = self.ours(to, |index| open.get(index) == Some(&true));
         ours.truncate(sdp.media_count());
         Ok(self.passed(cx, to, passing.version, &addresses, &sdp, &ours))
+    }
+
+    /// A description with the codecs that may cross, and whether a line of it has none of them.
+    fn filtered(&mut self, passing: &Passing<'_>) -> Result<(Sdp, bool), SdpError> {
+        let sdp = Sdp::parse(passing.sdp)?;
+        let Some(policy) = &self.codecs else {
+            return Ok((sdp, false));
+        };
+        let filtered = match passing.half {
+            Half::Offer => policy.offer(sdp),
+            Half::Answer => policy.answer(sdp, &self.codecs_offered),
+        };
+        if passing.half == Half::Offer {
+            self.codecs_offered = filtered.codecs;
+        }
+        Ok((filtered.sdp, filtered.closed > 0))
+    }
+
+    /// A description that crosses as it is, but for the codecs: media go past us.
+    pub(super) fn pass_by(&mut self, passing: &Passing<'_>) -> Result<Vec<u8>, MediaFault> {
+        if self.codecs.is_none() {
+            return Ok(passing.sdp.to_vec());
+        }
+        let (sdp, emptied) = self.filtered(passing)?;
+        if emptied && sdp.medias().all(|media| media.port() == 0) {
+            return Err(MediaFault::Codecs);
+        }
+        Ok(sdp.to_bytes())
     }
 
     /// The media address of each side, in the address family of the description.
@@ -370,6 +419,19 @@ impl CallMedia {
         sent.version = number;
         sent.body.clone_from(&body);
         body
+    }
+
+    /// What the sides have just agreed on, where media pass through us.
+    pub(super) fn agreed(&self, offered_by: Side) -> Agreed {
+        let (offer, answer) = match offered_by {
+            Side::A => (&self.sent_b, &self.sent_a),
+            Side::B => (&self.sent_a, &self.sent_b),
+        };
+        Agreed {
+            offer: offer.body.clone(),
+            answer: answer.body.clone(),
+            offered_by,
+        }
     }
 
     /// What the call has now: to go back to if an offer is refused.

@@ -3,6 +3,7 @@
 
 use crate::net::RealmId;
 use crate::ports::{AppFactory, Latch, MessageRules, ModuleFactory, SideLegFactory};
+use crate::sdp::CodecPolicy;
 use crate::sip::{NameAddr, StatusCode, Uri};
 use crate::transport::{Target, UdpMax};
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct Connect {
     pub relay: bool,
     /// How sources are learned, on both sides.
     pub latch: Latch,
+    /// Which codecs cross, in both directions; nothing: every description as it is.
+    pub codecs: Option<Arc<CodecPolicy>>,
     /// Header rules for requests towards the other side.
     pub rules: Option<Arc<dyn MessageRules>>,
     /// Recorders.

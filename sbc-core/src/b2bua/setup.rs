@@ -44,7 +44,7 @@ impl Call {
             }
             CallPlan::Connect(plan) => {
                 self.invite = Some(incoming);
-                self.media.set_latch(plan.latch);
+                self.media.obey(&plan);
                 let udp_max = plan.udp_max;
                 self.with_leg(cx, LegId(0), |leg, _| leg.set_udp_max(udp_max));
                 if plan.modules.is_empty() {
@@ -310,8 +310,8 @@ impl Call {
         }
     }
 
-    fn refuse_media(&mut self, cx: &mut Cx<'_>, fault: MediaFault) {
-        tracing::info!(%fault, "the caller's offer cannot be passed on");
+    pub(super) fn refuse_media(&mut self, cx: &mut Cx<'_>, fault: MediaFault) {
+        tracing::info!(%fault, "an offer cannot be passed on");
         let (status, warning) = fault.refusal();
         let mut headers = Message::response(StatusCode::of(200), "");
         if !warning.is_empty() {

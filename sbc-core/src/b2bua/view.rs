@@ -6,22 +6,12 @@ use crate::ports::{CallView, MediaPort, Participant, StreamView};
 use crate::sdp::{Codec, Direction, Sdp};
 use crate::time::Now;
 
-/// What both sides last agreed on.
+/// What both sides last agreed on: each half as it was passed on, with the codecs that crossed.
 #[derive(Clone, Debug)]
 pub(super) struct Agreed {
     pub(super) offer: Vec<u8>,
     pub(super) answer: Vec<u8>,
     pub(super) offered_by: Side,
-}
-
-impl Agreed {
-    pub(super) fn new(offered_by: Side, offer: &[u8], answer: &[u8]) -> Self {
-        Self {
-            offer: offer.to_vec(),
-            answer: answer.to_vec(),
-            offered_by,
-        }
-    }
 }
 
 impl CallMedia {

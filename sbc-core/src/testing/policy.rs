@@ -6,6 +6,7 @@ use crate::b2bua::plan::{
 };
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
 use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
+use crate::sdp::CodecPolicy;
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
 use crate::transport::{Target, Transport, UdpMax};
 use std::collections::HashMap;
@@ -42,6 +43,7 @@ pub struct Route {
     failover: FailoverCodes,
     redirect: Redirect,
     relay: bool,
+    codecs: Option<Arc<CodecPolicy>>,
     transparent_ids: bool,
     udp_max: UdpMax,
     user: Option<Box<str>>,
@@ -62,6 +64,7 @@ impl Route {
             failover: FailoverCodes::default(),
             redirect: Redirect::default(),
             relay: true,
+            codecs: None,
             transparent_ids: false,
             udp_max: UdpMax::default(),
             user: None,
@@ -136,6 +139,13 @@ impl Route {
     #[must_use]
     pub fn calling(mut self, user: &str) -> Self {
         self.user = Some(user.into());
+        self
+    }
+
+    /// Only these codecs cross, or are named first.
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: CodecPolicy) -> Self {
+        self.codecs = Some(Arc::new(codecs));
         self
     }
 
@@ -311,6 +321,7 @@ impl Fixed {
             targets,
             relay: route.relay,
             latch: Latch::Once,
+            codecs: route.codecs.clone(),
             rules: None,
             recorders: route.recorders.clone(),
             modules: route.modules.clone(),

@@ -3,7 +3,9 @@
 use super::take::Take;
 use bytes::Bytes;
 use sbc_core::limits;
-use sbc_core::sdp::{Direction, Origin, OurMedia, Sdp, keep_codecs, rewrite};
+use sbc_core::sdp::{
+    CodecChoice, CodecName, CodecPolicy, Direction, Origin, OurMedia, Sdp, rewrite,
+};
 use sbc_core::sip::{MultipartWriter, parse_multipart};
 use std::collections::BTreeSet;
 use std::hint::black_box;
@@ -22,15 +24,46 @@ pub fn sdp(data: &[u8]) {
     assert_eq!(Sdp::parse(&printed).expect("as printed"), sdp);
     assert!(sdp.media_count() <= limits::SDP_MEDIA);
     views(&sdp);
-    let keep = move |name: &str| name.len() % 8 != usize::from(choice & 7);
-    let mut kept = sdp.clone();
-    let open = keep_codecs(&mut kept, &keep);
-    assert!(open <= sdp.media_count());
+    let policy = policy(choice);
+    let filtered = policy.offer(sdp.clone());
+    let kept = filtered.sdp;
+    assert!(filtered.closed <= sdp.media_count());
     let again = Sdp::parse(&kept.to_bytes()).expect("a filtered description");
     assert_eq!(again, kept);
     assert_eq!(kept.media_count(), sdp.media_count());
+    assert!(kept.to_bytes().len() <= printed.len());
+    assert_eq!(policy.offer(again).sdp, kept);
+    let answer = policy.answer(sdp.clone(), &filtered.codecs).sdp;
+    assert_eq!(answer.media_count(), sdp.media_count());
     crosses_without_its_hosts(&sdp, choice);
     crosses_without_its_hosts(&kept, choice);
+}
+
+fn policy(choice: u8) -> CodecPolicy {
+    const NAMES: [&str; 8] = [
+        "pcmu",
+        "pcma",
+        "telephone-event",
+        "opus/48000",
+        "g729",
+        "vp8",
+        "rtx",
+        "red",
+    ];
+    let named = NAMES
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| choice >> n & 1 == 1);
+    let names: Vec<_> = named
+        .filter_map(|(_, name)| CodecName::parse(name))
+        .collect();
+    let order = names.iter().rev().cloned().collect();
+    let choice = match choice % 3 {
+        0 => CodecChoice::Keep(names),
+        1 => CodecChoice::Drop(names),
+        _ => CodecChoice::All,
+    };
+    CodecPolicy { choice, order }
 }
 
 fn views(sdp: &Sdp) {

@@ -80,7 +80,9 @@ impl Phone {
     pub(super) fn new_session(&mut self) -> Session {
         let id = 10_000_000_000 + self.entropy.below(10_000_000_000);
         let port = self.port();
-        Session::new(&self.name, self.ip, id, port)
+        let mut session = Session::new(&self.name, self.ip, id, port);
+        session.speaks.clone_from(&self.speaks);
+        session
     }
 
     pub(super) fn on_response(&mut self, now: Instant, response: Message, out: &mut Vec<Post>) {

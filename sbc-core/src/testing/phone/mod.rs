@@ -77,6 +77,8 @@ pub struct Phone {
     /// Header lines of the next request inside a call.
     next_lines: Vec<String>,
     last_port: u16,
+    /// The payload types that it speaks in calls that begin from now on.
+    speaks: Option<Box<str>>,
     /// What it takes its own address for.
     told: SocketAddr,
     /// Whether it asks for the port that it is seen at (RFC 3581).
@@ -102,6 +104,7 @@ impl Phone {
             last_offered: 0,
             next_lines: Vec::new(),
             last_port: 49_998,
+            speaks: None,
             told: SocketAddr::new(ip, SIP_PORT),
             asks_rport: true,
         }
@@ -124,6 +127,12 @@ impl Phone {
     /// The next request that it sends inside a call has this header line too.
     pub fn saying_next(&mut self, line: &str) {
         self.next_lines.push(line.into());
+    }
+
+    /// In calls that begin from now on it offers these payload types, and answers with them
+    /// whatever it is offered.
+    pub fn speaking(&mut self, payload_types: &str) {
+        self.speaks = Some(payload_types.into());
     }
 
     /// It takes itself to be at another address, as one behind a NAT does: Via and Contact name

@@ -13,6 +13,8 @@ pub(super) struct Session {
     id: u64,
     version: u64,
     port: u16,
+    /// The payload types that it speaks whatever it is offered; else what everybody does.
+    pub(super) speaks: Option<Box<str>>,
     /// What the phone wants now.
     pub(super) spelling: Spelling,
     /// What it said last.
@@ -29,6 +31,7 @@ impl Session {
             id,
             version: 1,
             port,
+            speaks: None,
             spelling: Spelling::SendRecv,
             said: None,
             heard: Vec::new(),
@@ -74,9 +77,10 @@ impl Session {
             Spelling::Inactive => "a=inactive\r\n",
             _ => "",
         };
+        let formats = self.speaks.as_deref().unwrap_or("0 8 101");
         self.say(&format!(
             "s=-\r\nc=IN {family} {address}\r\nt=0 0\r\n{of_session}\
-             m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+             m=audio {port} RTP/AVP {formats}\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n{of_stream}"
         ))
     }
@@ -87,7 +91,8 @@ impl Session {
         let mut text = format!("s=-\r\nc=IN {} {}\r\nt=0 0\r\n", self.family(), self.ip);
         let wish = self.spelling;
         for (n, stream) in streams(offer).iter().enumerate() {
-            let format = stream.words.get(3).map_or("0", String::as_str);
+            let first = stream.words.get(3).map_or("0", String::as_str);
+            let format = self.speaks.as_deref().unwrap_or(first);
             let profile = stream.words.get(2).map_or("RTP/AVP", String::as_str);
             let kind = stream.words.first().map_or("audio", String::as_str);
             let mine = self.port + 2 * u16::try_from(n).unwrap_or(0);
