@@ -1,8 +1,9 @@
 //! The command line.
 
-use crate::ctl::{self, CallArgs, CallsArgs};
+use crate::ctl::{self, CallArgs, CallsArgs, ReloadArgs};
 use crate::daemon::{Daemon, StartError};
 use crate::registry::Modules;
+use crate::reload::Origin;
 use crate::{demo, logging, signals, srs};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +11,7 @@ use policies::{Compiled, Loaded};
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit codes, as in `sysexits.h`.
@@ -56,6 +57,8 @@ enum Command {
     Calls(CallsArgs),
     /// Shows or ends one call of a running daemon.
     Call(CallArgs),
+    /// Makes a running daemon read its configuration again; shows what changed, or every error.
+    Reload(ReloadArgs),
 }
 
 #[derive(Debug, Args)]
@@ -120,13 +123,14 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Calls(args) => ctl::calls(&args),
         Command::Call(args) => ctl::call(&args),
+        Command::Reload(args) => ctl::reload(&args),
     };
     ExitCode::from(code)
 }
 
 /// Loads, compiles, prints what is wrong or odd.
-fn load(loaded: Result<Loaded, policies::Errors>) -> Result<Compiled, u8> {
-    match loaded.and_then(|loaded| loaded.compile(&Modules::default())) {
+fn load(loaded: Result<Loaded, policies::Errors>, modules: &Modules) -> Result<Compiled, u8> {
+    match loaded.and_then(|loaded| loaded.compile(modules)) {
         Ok(compiled) => {
             for warning in &compiled.warnings {
                 complain(&warning.to_string());
@@ -141,8 +145,22 @@ fn load(loaded: Result<Loaded, policies::Errors>) -> Result<Compiled, u8> {
 }
 
 fn run(file: &ConfigFile) -> u8 {
-    match load(Loaded::from_path(&file.config)) {
-        Ok(compiled) => serve(compiled),
+    serve_from(&file.config, Loaded::from_path)
+}
+
+/// Runs a daemon with a file that is read again for each reload.
+fn serve_from(path: &Path, read: fn(&Path) -> Result<Loaded, policies::Errors>) -> u8 {
+    let modules = Modules::default();
+    match load(read(path), &modules) {
+        Ok(compiled) => {
+            let path = path.to_owned();
+            let origin = Origin {
+                path,
+                read,
+                modules,
+            };
+            serve(compiled, Some(origin))
+        }
         Err(code) => code,
     }
 }
@@ -151,7 +169,7 @@ fn check(args: &CheckArgs) -> u8 {
     if args.json {
         return check_json(&args.file);
     }
-    match load(Loaded::from_path(&args.file.config)) {
+    match load(Loaded::from_path(&args.file.config), &Modules::default()) {
         Ok(compiled) => {
             say(&format!(
                 "{}: ok ({} listeners, {} trunks, {} routes)",
@@ -208,18 +226,18 @@ fn check_json(file: &ConfigFile) -> u8 {
 
 fn srs(args: &SrsArgs) -> u8 {
     let loaded = match (&args.config, args.listen, &args.dir) {
-        (Some(file), ..) => srs::from_config(file),
+        (Some(file), ..) => return serve_from(file, srs::from_config),
         (None, Some(listen), Some(dir)) => srs::from_arguments(listen, dir),
         _ => return exit::USAGE,
     };
-    match load(loaded) {
-        Ok(compiled) => serve(compiled),
+    match load(loaded, &Modules::default()) {
+        Ok(compiled) => serve(compiled, None),
         Err(code) => code,
     }
 }
 
 /// Runs a daemon until a signal ends it.
-fn serve(compiled: Compiled) -> u8 {
+fn serve(compiled: Compiled, origin: Option<Origin>) -> u8 {
     logging::start(&compiled.config.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -234,7 +252,6 @@ fn serve(compiled: Compiled) -> u8 {
         }
     };
     let code = runtime.block_on(async {
-        let grace = compiled.config.drain.0;
         let signals = match signals::Signals::install() {
             Ok(signals) => signals,
             Err(error) => {
@@ -242,13 +259,13 @@ fn serve(compiled: Compiled) -> u8 {
                 return exit::SYSTEM;
             }
         };
-        let daemon = match Daemon::start(compiled).await {
+        let daemon = match Daemon::start_as(compiled, origin, None).await {
             Ok(daemon) => daemon,
             Err(error) => return failed_start(&error),
         };
         say("sbc ready");
         signals::notify("READY=1");
-        signals::until_ended(signals, &daemon, grace).await;
+        signals::until_ended(signals, &daemon).await;
         exit::OK
     });
     runtime.shutdown_background();

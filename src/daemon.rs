@@ -2,6 +2,7 @@
 
 use crate::admin::{self, Admin};
 use crate::calls::{Calls, Tap};
+use crate::reload::{Origin, Parts, Reloader};
 use media_relay::MediaRelay;
 use policies::Compiled;
 use sbc_core::endpoint::{Endpoint, EndpointConfig};
@@ -11,6 +12,7 @@ use sbc_core::transport::{BindError, Transports};
 use sbc_core::{Entropy, SystemClock};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Why a daemon does not start.
@@ -55,6 +57,7 @@ pub struct Daemon {
     network: Arc<Network>,
     endpoint: Endpoint,
     media: Arc<MediaRelay>,
+    reloader: Arc<Reloader>,
     api: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     stop: watch::Sender<bool>,
@@ -78,11 +81,13 @@ impl Daemon {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(compiled: Compiled) -> Result<Self, StartError> {
-        Self::start_tapped(compiled, None).await
+        Self::start_as(compiled, None, None).await
     }
 
-    pub(crate) async fn start_tapped(
+    /// `origin` is where the configuration is read again for a reload, `tap` sees every message.
+    pub(crate) async fn start_as(
         compiled: Compiled,
+        origin: Option<Origin>,
         tap: Option<Arc<dyn Tap>>,
     ) -> Result<Self, StartError> {
         raise_descriptors();
@@ -118,16 +123,25 @@ impl Daemon {
         // Set once, here.
         let _first = later.0.set(endpoint.clone());
         let stop = watch::Sender::new(false);
+        let parts = Parts {
+            endpoint: endpoint.clone(),
+            calls: Arc::clone(&calls),
+            bound: network.listeners.iter().map(|l| l.bind).collect(),
+            clock,
+        };
+        let reloader = Arc::new(Reloader::new(origin, parts, compiled));
         let admin = Admin {
             calls,
             media: Arc::clone(&media),
             endpoint: endpoint.clone(),
+            reloader: Arc::clone(&reloader),
         };
         let address = |l: &Option<tokio::net::TcpListener>| l.as_ref()?.local_addr().ok();
         let daemon = Self {
             network,
             endpoint,
             media,
+            reloader,
             api: address(&api),
             metrics: address(&metrics),
             stop,
@@ -162,6 +176,16 @@ impl Daemon {
     #[must_use]
     pub fn media(&self) -> &MediaRelay {
         &self.media
+    }
+
+    /// What reads the configuration again.
+    pub(crate) fn reloader(&self) -> &Arc<Reloader> {
+        &self.reloader
+    }
+
+    /// How long running calls may go on when the daemon ends.
+    pub(crate) fn grace(&self) -> Duration {
+        self.reloader.current().config.drain.0
     }
 
     /// Where the API is.

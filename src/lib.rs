@@ -14,6 +14,7 @@ mod limits;
 mod logging;
 mod metrics;
 mod registry;
+mod reload;
 mod signals;
 mod srs;
 

@@ -1,6 +1,8 @@
-//! Bounds of what the program keeps about calls.
+//! Bounds of what the program keeps about calls, and of what it says.
 
 /// Finished calls that are kept to be looked at, the last ones.
 pub(crate) const FINISHED_CALLS: usize = 1_000;
 /// Rows that a page takes from the table of calls at a time: what a call may have to wait for.
 pub(crate) const ROWS_AT_ONCE: usize = 256;
+/// Changes of a reload that the log names; the API has them all.
+pub(crate) const LOGGED_CHANGES: usize = 50;

@@ -1,5 +1,6 @@
 //! What is counted. Names are here and nowhere else.
 
+use crate::reload::Ending;
 use media_relay::Totals;
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -18,6 +19,8 @@ const CALLS_ENDED: &str = "sbc_calls_ended_total";
 const CALLS_LOST: &str = "sbc_calls_lost_total";
 const CALLS: &str = "sbc_calls";
 const RECORDINGS: &str = "sbc_siprec_sessions_total";
+const GENERATION: &str = "sbc_config_generation";
+const RELOADS: &str = "sbc_reloads_total";
 /// What only grows.
 const MEDIA_COUNTERS: &[MediaNumber] = &[
     (
@@ -96,6 +99,7 @@ pub(crate) struct Metrics {
     answered: Counter,
     lost: Counter,
     calls: Gauge,
+    generation: Gauge,
 }
 
 impl Metrics {
@@ -113,10 +117,18 @@ impl Metrics {
                 RECORDINGS,
                 "Changes of recording sessions, by recorder and new state",
             ),
+            (RELOADS, "Reloads of the configuration, by how they ended"),
         ] {
             recorder.describe_counter(name.into(), None::<Unit>, SharedString::const_str(text));
         }
         recorder.describe_gauge(CALLS.into(), None, "Calls there are now".into());
+        let text = "Number of the configuration that is used, from 1 in each process";
+        recorder.describe_gauge(GENERATION.into(), None, text.into());
+        // There from the start: an alert on an increase sees the first one too.
+        for ending in Ending::ALL {
+            let counter = recorder.register_counter(&reloads(ending.name()), &METADATA);
+            counter.increment(0);
+        }
         for (name, text, _) in MEDIA_COUNTERS {
             recorder.describe_counter((*name).into(), None, SharedString::const_str(text));
         }
@@ -130,9 +142,23 @@ impl Metrics {
             answered: counter(CALLS_ANSWERED),
             lost: counter(CALLS_LOST),
             calls: recorder.register_gauge(&Key::from_static_name(CALLS), &METADATA),
+            generation: recorder.register_gauge(&Key::from_static_name(GENERATION), &METADATA),
             handle: recorder.handle(),
             recorder,
         }
+    }
+
+    /// The configuration that is used from now on.
+    pub(crate) fn generation(&self, generation: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
+        self.generation.set(generation as f64);
+    }
+
+    /// A reload ended like this.
+    pub(crate) fn reloaded(&self, ending: Ending) {
+        self.recorder
+            .register_counter(&reloads(ending.name()), &METADATA)
+            .increment(1);
     }
 
     pub(crate) fn call_started(&self) {
@@ -197,6 +223,10 @@ pub(crate) const fn by_name(by: EndedBy) -> &'static str {
         EndedBy::Callee => "callee",
         EndedBy::Us => "us",
     }
+}
+
+fn reloads(result: &'static str) -> Key {
+    Key::from_parts(RELOADS, vec![Label::new("result", result)])
 }
 
 /// As in metrics and in the API.

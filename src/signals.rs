@@ -1,7 +1,10 @@
 //! Signals, and what the service manager is told.
 
 use crate::daemon::Daemon;
+use crate::reload::Reloader;
+use rustix::time::{ClockId, clock_gettime};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
@@ -9,10 +12,14 @@ use tokio::time::timeout;
 /// How long BYEs of the calls that drain cut off may wait for their answers.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `grace`, the
-/// rest get BYE. A second signal ends at once.
-pub(crate) async fn until_ended(mut signals: Signals, daemon: &Daemon, grace: Duration) {
-    signals.terminated().await;
+/// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `drain` of
+/// the configuration, the rest get BYE. A second signal ends at once. SIGHUP reloads until then.
+pub(crate) async fn until_ended(signals: Signals, daemon: &Daemon) {
+    let Signals { mut ends, hang_up } = signals;
+    let reloads = tokio::spawn(reload_at(hang_up, Arc::clone(daemon.reloader())));
+    ends.terminated().await;
+    reloads.abort();
+    let grace = daemon.grace();
     tracing::info!(
         calls = daemon.endpoint().calls(),
         grace_s = grace.as_secs(),
@@ -21,7 +28,7 @@ pub(crate) async fn until_ended(mut signals: Signals, daemon: &Daemon, grace: Du
     notify("STOPPING=1");
     tokio::select! {
         () = drain(daemon, grace) => tracing::info!("drained"),
-        () = signals.terminated() => tracing::warn!("ended before every call was over"),
+        () = ends.terminated() => tracing::warn!("ended before every call was over"),
     }
 }
 
@@ -38,34 +45,52 @@ async fn drain(daemon: &Daemon, grace: Duration) {
     daemon.shutdown().await;
 }
 
+/// Each SIGHUP reloads. Those that arrive while a reload goes on are one more: the file may have
+/// changed since it was read.
+async fn reload_at(mut hang_up: Signal, reloader: Arc<Reloader>) {
+    while hang_up.recv().await.is_some() {
+        reloader.reload().await;
+    }
+}
+
 /// The signals that are heard from now on, instead of ending the process.
 pub(crate) struct Signals {
+    ends: Ends,
+    hang_up: Signal,
+}
+
+struct Ends {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
 impl Signals {
     /// Before anybody is told that the daemon is ready: who is told may send SIGTERM at once.
     pub(crate) fn install() -> std::io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
+            ends: Ends {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            },
             hang_up: signal(SignalKind::hangup())?,
         })
     }
+}
 
+impl Ends {
     async fn terminated(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    tracing::warn!("SIGHUP: reload is not in this version; restart to change it");
-                }
-            }
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// Tells systemd that a reload begins, and when (`sd_notify(3)`, for `Type=notify-reload`).
+pub(crate) fn notify_reloading() {
+    let now = clock_gettime(ClockId::Monotonic);
+    let usec = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;
+    notify(&format!("RELOADING=1\nMONOTONIC_USEC={usec}"));
 }
 
 /// Tells systemd, where it listens (`sd_notify(3)`).

@@ -7,11 +7,13 @@ mod health;
 mod limits;
 mod openapi;
 mod problem;
+mod reload;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod views;
 
 use crate::calls::Calls;
+use crate::reload::Reloader;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -34,6 +36,7 @@ pub(crate) struct Admin {
     pub(crate) calls: Arc<Calls>,
     pub(crate) media: Arc<MediaRelay>,
     pub(crate) endpoint: Endpoint,
+    pub(crate) reloader: Arc<Reloader>,
 }
 
 /// Serves a router until `stop` says so.
@@ -58,6 +61,7 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// The pages of `observe.api`, but for the one that tells of them.
 fn pages() -> Vec<Page> {
     let mut pages = calls::pages();
+    pages.extend(reload::pages());
     pages.extend(health::pages());
     pages
 }

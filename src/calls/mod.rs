@@ -10,6 +10,7 @@ use sbc_core::endpoint::Observer;
 use sbc_core::ports::{PortId, PortStats, RecorderState};
 use sbc_core::sip::StatusCode;
 use sbc_core::transport::{Incoming, Transmit};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::Table;
 
@@ -141,7 +142,7 @@ pub(crate) trait Tap: Send + Sync {
 pub(crate) struct Calls {
     table: Mutex<Table>,
     pub(crate) metrics: Metrics,
-    private: bool,
+    private: AtomicBool,
     tap: Option<Arc<dyn Tap>>,
 }
 
@@ -150,7 +151,7 @@ impl Calls {
         Self {
             table: Mutex::default(),
             metrics: Metrics::new(),
-            private,
+            private: AtomicBool::new(private),
             tap,
         }
     }
@@ -181,6 +182,15 @@ impl Calls {
         }
     }
 
+    /// Whether numbers of subscribers stand in the log from now on.
+    pub(crate) fn set_private(&self, private: bool) {
+        self.private.store(private, Relaxed);
+    }
+
+    fn party(&self, uri: &str) -> String {
+        party(uri, self.private.load(Relaxed))
+    }
+
     /// How many are not over.
     pub(crate) fn running(&self) -> usize {
         self.table().running()
@@ -199,8 +209,8 @@ impl Calls {
         self.metrics.call_started();
         tracing::debug!(
             call = &*call.id,
-            from = party(&call.from, self.private),
-            to = party(&call.to, self.private),
+            from = self.party(&call.from),
+            to = self.party(&call.to),
             route = &*call.route,
             "call started"
         );
@@ -212,8 +222,8 @@ impl Calls {
         self.table().finish(Row::new(key, call, State::Ended));
         tracing::info!(
             call = &*call.id,
-            from = party(&call.from, self.private),
-            to = party(&call.to, self.private),
+            from = self.party(&call.from),
+            to = self.party(&call.to),
             route = &*call.route,
             status = call.status.code(),
             by = ?call.ended_by,

@@ -3,9 +3,11 @@
 mod calls;
 mod http;
 mod limits;
+mod reload;
 mod table;
 
 pub(crate) use calls::{CallArgs, CallsArgs, call, calls};
+pub(crate) use reload::{ReloadArgs, reload};
 
 use crate::cli::{complain, exit};
 use clap::Args;
@@ -109,7 +111,12 @@ impl Reach {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Answer, Fault> {
-        let Reply { status, text } = api.ask(method, path, body)?;
+        self.judge(api, api.ask(method, path, body)?)
+    }
+
+    /// What any page may have answered; an error of the daemon is a fault.
+    pub(super) fn judge(&self, api: &Api, reply: Reply) -> Result<Answer, Fault> {
+        let Reply { status, text } = reply;
         let value = serde_json::from_str(&text);
         let value: Value = value.map_err(|_| Fault::Stranger(api.at.to_string()))?;
         if (200..300).contains(&status) {

@@ -225,7 +225,7 @@ async fn start(name: &str, text: &str, ladder: Option<Arc<Ladder>>) -> Result<Da
         .and_then(|loaded| loaded.compile(&Modules::default()))
         .map_err(|errors| Fault::Config(errors.to_string()))?;
     let tap = ladder.map(|ladder| ladder as Arc<dyn crate::calls::Tap>);
-    Ok(Daemon::start_tapped(compiled, tap).await?)
+    Ok(Daemon::start_as(compiled, None, tap).await?)
 }
 
 /// A TCP port on loopback that refuses connections as long as the socket lives.

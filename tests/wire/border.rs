@@ -196,8 +196,18 @@ impl Drop for Border {
 
 /// Status and body of a page.
 pub(crate) fn http(server: SocketAddr, path: &str) -> (u16, String) {
+    asked("GET", server, path)
+}
+
+/// Status and body of what is answered to a POST without a body.
+pub(crate) fn post(server: SocketAddr, path: &str) -> (u16, String) {
+    asked("POST", server, path)
+}
+
+fn asked(method: &str, server: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server).expect("HTTP is served");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {server}\r\nContent-Length: 0\r\n");
+    let request = format!("{head}Connection: close\r\n\r\n");
     stream
         .write_all(request.as_bytes())
         .expect("it reads requests");

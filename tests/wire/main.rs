@@ -9,6 +9,7 @@ mod large;
 mod peers;
 mod probe;
 mod race;
+mod reload;
 mod rfc4475;
 mod scenarios;
 mod sipp_calls;

@@ -110,6 +110,8 @@ async fn every_answer_is_as_the_document_says() {
         ("delete", (call, "/v1/calls/nobody"), 404),
         // The table knows of it, the endpoint takes nothing for it.
         ("delete", (call, "/v1/calls/call-1"), 503),
+        ("post", ("/v1/reload", "/v1/reload"), 500),
+        ("get", ("/v1/config", "/v1/config"), 200),
         ("get", ("/healthz", "/healthz"), 200),
         ("get", ("/readyz", "/readyz"), 200),
         ("get", ("/openapi.json", "/openapi.json"), 200),

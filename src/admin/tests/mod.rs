@@ -7,6 +7,7 @@ mod schema;
 use super::{Admin, api};
 use crate::calls::Calls;
 use crate::calls::tests::summary;
+use crate::reload::{Origin, Parts, Reloader};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// The pages of an SBC that has no listeners; its calls are told to it by the tests.
-pub(super) struct Site {
-    pub(super) admin: Admin,
+pub(crate) struct Site {
+    pub(crate) admin: Admin,
     pub(super) router: Router,
 }
 
@@ -42,7 +43,11 @@ impl MediaEvents for Deaf {
 
 impl Site {
     pub(super) async fn new() -> Self {
-        let compiled = policies::Loaded::from_text("router test", YAML)
+        Self::of(YAML, None).await
+    }
+
+    pub(crate) async fn of(yaml: &str, origin: Option<Origin>) -> Self {
+        let compiled = policies::Loaded::from_text("router test", yaml)
             .and_then(|loaded| loaded.compile(&crate::Modules::default()))
             .unwrap_or_else(|errors| panic!("{errors}"));
         let mut network = Network {
@@ -58,15 +63,23 @@ impl Site {
         let endpoint = Endpoint::start(EndpointConfig {
             transports,
             media: Arc::clone(&media) as _,
-            policy: compiled.engine,
+            policy: Arc::clone(&compiled.engine) as _,
             clock,
             entropy: Entropy::from_seed(1),
             observer: Arc::clone(&calls) as _,
         });
+        let parts = Parts {
+            endpoint: endpoint.clone(),
+            calls: Arc::clone(&calls),
+            bound: compiled.network.listeners.iter().map(|l| l.bind).collect(),
+            clock,
+        };
+        let reloader = Arc::new(Reloader::new(origin, parts, compiled));
         let admin = Admin {
             calls,
             media,
             endpoint,
+            reloader,
         };
         let router = api(admin.clone());
         Self { admin, router }
@@ -121,7 +134,7 @@ pub(super) fn request(method: &str, path: &str, body: &'static str) -> Request<B
 }
 
 /// What the pages are told of.
-const YAML: &str = r#"
+pub(crate) const YAML: &str = r#"
 version: 1
 listeners:
   outside-udp: { realm: outside, udp: "127.0.0.1:5060" }

@@ -73,9 +73,18 @@ impl Process {
 
     /// Sends it SIGTERM.
     pub(crate) fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Sends it SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(rustix::process::Signal::HUP);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).expect("a process number");
         let id = rustix::process::Pid::from_raw(id).expect("not zero");
-        let sent = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+        let sent = rustix::process::kill_process(id, signal);
         sent.expect("a child may be sent signals");
     }
 
