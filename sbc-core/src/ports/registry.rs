@@ -44,7 +44,8 @@ impl Param {
 pub struct BuildError {
     /// The path of the parameter that is wrong, where it is one: `max`, `sinks[0].file`.
     pub key: Option<String>,
-    /// What is wrong, and behind `; ` what was expected. `missing` where the parameter is not there.
+    /// What is wrong, and behind `; ` what was expected. `missing` where the parameter is not
+    /// there.
     pub message: String,
 }
 
