@@ -25,5 +25,9 @@ pub(crate) const PROBLEMS: usize = 100;
 pub(crate) const NETWORK: usize = 4_096;
 /// Characters of a value in a list of changes.
 pub(crate) const CHANGE: usize = 120;
+/// `limits.calls`: more than a machine carries by far, and few enough for a gauge of any kind.
+pub(crate) const CALLS: u32 = 1_000_000;
+/// `limits.cps`: as above.
+pub(crate) const CPS: u32 = 100_000;
 /// Characters of a line that stand in an error text.
 pub(crate) const LINE: usize = 160;

@@ -351,6 +351,14 @@ impl Scalar for String {
     }
 }
 
+/// Reports a text that cannot stand in a message.
+pub(crate) fn one_line(report: &mut Report, text: &Spanned<String>) {
+    if text.contains(['\r', '\n', '\0']) {
+        let hint = "expected one line";
+        report.value(text.at, "the text holds a line break", hint);
+    }
+}
+
 /// What is expected, without example.
 fn short(expected: &str) -> &str {
     let end = expected.find(" like ").or_else(|| expected.find(" ("));

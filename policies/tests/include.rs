@@ -150,7 +150,7 @@ fn every_error_of_every_file_has_its_place() {
         "sbc.yaml:4:1: unknown key `realm` at the top level
     4 | realm: x
       | ^^^^^ expected one of: version, include, listeners, realms, trunks, recorders, \
-profiles, routes, control, observe, drain, log, srs; did you mean `realms`?
+profiles, routes, control, observe, drain, log, srs, limits; did you mean `realms`?
 a.yaml:2:24: routes[0].reject: `4` is not a status code from 300 to 699
     2 |   - { name: y, reject: 4 }
       |                        ^ expected a status code from 300 to 699

@@ -107,6 +107,17 @@ fn there_may_be_so_many_realms() {
 }
 
 #[test]
+fn a_limit_may_be_so_high() {
+    let error = |calls: u64, cps: u64| {
+        let limits = format!("limits: {{ calls: {calls}, cps: {cps} }}\n");
+        printed(&(sound("", "", "p") + &limits))
+    };
+    assert_eq!(error(1_000_000, 100_000), "");
+    assert!(error(1_000_001, 100_000).contains("from 1 to 1000000"));
+    assert!(error(1_000_000, 100_001).contains("from 1 to 100000"));
+}
+
+#[test]
 fn a_long_line_is_shown_in_part() {
     let shown = |chars: usize| {
         let key = "wrong: ";

@@ -24,6 +24,8 @@ mod negotiation;
 mod offers;
 mod owed;
 mod paths;
+mod quota;
+mod quota_reload;
 mod recorder;
 mod redirect;
 mod refusal;

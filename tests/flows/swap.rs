@@ -35,7 +35,7 @@ routes:
   - { name: elsewhere, to: [ other ], from: inside, profile: plain }
 ";
 
-fn policy(rest: &str, outside: &str) -> Arc<dyn PolicyEngine> {
+pub(crate) fn policy(rest: &str, outside: &str, modules: &Modules) -> Arc<dyn PolicyEngine> {
     let yaml = format!(
         "version: 1\nlisteners:\n  in: {{ realm: inside, udp: '{INSIDE}:5060' }}\n  \
          out: {{ realm: outside, udp: '{OUTSIDE}:5060' }}\nrealms:\n  \
@@ -43,7 +43,7 @@ fn policy(rest: &str, outside: &str) -> Arc<dyn PolicyEngine> {
          outside: {{ trust: {outside}, media: {{ bind: {OUTSIDE}, ports: 20000-20099 }} }}\n{rest}"
     );
     let compiled = policies::Loaded::from_text("flow", &yaml)
-        .and_then(|loaded| loaded.compile(&Modules::default()))
+        .and_then(|loaded| loaded.compile(modules))
         .unwrap_or_else(|errors| panic!("{errors}"));
     compiled.engine
 }
@@ -59,7 +59,7 @@ struct World {
 
 fn world() -> World {
     let mut sim = Sim::seed(1);
-    let sbc = sim.add_sbc_of(policy(BEFORE, "none"), false);
+    let sbc = sim.add_sbc_of(policy(BEFORE, "none", &Modules::default()), false);
     let [alice, bob, carol, dave] = [
         ("alice", ALICE),
         ("bob", BOB),
@@ -79,7 +79,8 @@ fn world() -> World {
 
 impl World {
     fn swap(&mut self) {
-        self.sim.set_policy(self.sbc, policy(AFTER, "full"));
+        self.sim
+            .set_policy(self.sbc, policy(AFTER, "full", &Modules::default()));
     }
 
     fn calls(&mut self, after: u64) -> usize {

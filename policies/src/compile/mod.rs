@@ -92,6 +92,7 @@ pub(crate) fn compile(
     let (routes, index) = routes::routes(report, &scope, &trunks, &profiles);
     unused::warn(report, config);
     let book = Book {
+        quotas: peers::quotas(&scope, &trunks),
         origins,
         trunks,
         routes,

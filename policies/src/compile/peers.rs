@@ -6,6 +6,7 @@ use crate::schema::{SipUri, Spanned};
 use crate::visit::Report;
 use sbc_core::net::{RealmId, Trust};
 use sbc_core::ports::{RecorderPlan, SideLegFactory};
+use sbc_core::quota::{Limits, Quota, Quotas, Tally, TrunkQuota};
 use sbc_core::transport::{Target, Transport};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,9 +40,34 @@ pub(super) fn trunks(report: &mut Report, scope: &Scope<'_>) -> Vec<TrunkPlan> {
             realm: realm.unwrap_or(RealmId(0)),
             targets,
             udp_max: trunk.udp_max,
+            quota: quota(scope, name, &trunk.limits),
         });
     }
     plans
+}
+
+/// Limits of this configuration over the count that all configurations have of the trunk.
+fn quota(scope: &Scope<'_>, name: &str, limits: &Limits) -> Quota {
+    let tally = scope
+        .registry
+        .state_book()
+        .lend("trunk", name, Tally::default);
+    Quota::new(name.into(), limits.clone(), tally)
+}
+
+/// All limits, and what is counted.
+pub(super) fn quotas(scope: &Scope<'_>, trunks: &[TrunkPlan]) -> Quotas {
+    let tally = scope.registry.state_book().lend("box", "", Tally::default);
+    Quotas {
+        whole: Quota::new("".into(), scope.config.limits.clone(), tally),
+        trunks: trunks
+            .iter()
+            .map(|trunk| TrunkQuota {
+                realm: trunk.realm,
+                quota: trunk.quota.clone(),
+            })
+            .collect(),
+    }
 }
 
 /// A recording server may well be our own; a trunk is not.

@@ -4,6 +4,7 @@ mod codecs;
 mod network;
 mod peers;
 mod profiles;
+mod quota;
 mod rest;
 mod routes;
 
@@ -48,6 +49,7 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
     if let Some(drain) = visit::field(report, map.get("drain")) {
         config.drain = crate::schema::Drain(drain.value);
     }
+    config.limits = quota::limits(report, map.get("limits"), "limits");
     if let Some(entry) = map.get("log") {
         config.log = rest::log(report, entry);
     }

@@ -26,12 +26,14 @@ fn trunk(report: &mut Report, entry: &Entry) -> Option<Trunk> {
             .collect()
     });
     let udp_max: Option<Spanned<UdpMax>> = visit::field(report, map.get("udp_max"));
+    let limits = super::quota::limits(report, map.get("limits"), "trunks.*.limits");
     map.finish(report);
     Some(Trunk {
         realm: realm?,
         source: source.unwrap_or_default(),
         targets: targets.unwrap_or_default(),
         udp_max: udp_max.map_or_else(UdpMax::default, |max| max.value),
+        limits,
     })
 }
 

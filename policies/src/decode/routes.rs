@@ -113,12 +113,8 @@ fn reject(report: &mut Report, entry: &Entry) -> Option<Action> {
     let code = map.required(report, "code");
     let code: Option<Spanned<RefusalCode>> = visit::field(report, code);
     let reason: Option<Spanned<String>> = visit::field(report, map.get("reason"));
-    if let Some(reason) = reason.as_ref().filter(|r| r.contains(['\r', '\n', '\0'])) {
-        report.value(
-            reason.at,
-            "the text holds a line break",
-            "expected one line",
-        );
+    if let Some(reason) = &reason {
+        visit::one_line(report, reason);
     }
     map.finish(report);
     Some(Action::Reject(

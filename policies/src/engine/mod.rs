@@ -27,6 +27,7 @@ use sbc_core::net::{Network, RealmId, Trust};
 use sbc_core::ports::{
     Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
 };
+use sbc_core::quota::{Quota, Quotas};
 use sbc_core::sdp::CodecPolicy;
 use sbc_core::sip::{Scheme, StatusCode, Uri};
 use sbc_core::transport::{Target, Transport, UdpMax};
@@ -44,6 +45,7 @@ pub struct Engine {
 
 /// What does not change when listeners are bound.
 pub(crate) struct Book {
+    pub(crate) quotas: Quotas,
     pub(crate) origins: Arc<Origins>,
     pub(crate) trunks: Vec<TrunkPlan>,
     pub(crate) routes: Vec<RoutePlan>,
@@ -59,6 +61,7 @@ pub(crate) struct TrunkPlan {
     /// By priority, the first first.
     pub(crate) targets: Vec<Listed>,
     pub(crate) udp_max: UdpMax,
+    pub(crate) quota: Quota,
 }
 
 /// A profile, with what it has from its parents.
@@ -218,6 +221,7 @@ impl Engine {
         self.target_plan(route, trunk.realm, uri, target, facts, plain)
             .map(|plan| TargetPlan {
                 trunk: Some(Arc::clone(&trunk.name)),
+                quota: Some(trunk.quota.clone()),
                 udp_max: trunk.udp_max,
                 ..plan
             })
@@ -263,6 +267,7 @@ impl Engine {
         };
         Ok(TargetPlan {
             trunk: None,
+            quota: None,
             realm,
             target,
             udp_max: UdpMax::default(),
@@ -306,6 +311,15 @@ fn refuse(status: StatusCode, reason: &str, rule: &str) -> Refusal {
 impl PolicyEngine for Engine {
     fn network(&self) -> &Arc<Network> {
         &self.network
+    }
+
+    fn quotas(&self) -> &Quotas {
+        &self.book.quotas
+    }
+
+    fn origin(&self, request: &RequestFacts<'_>) -> Option<&Quota> {
+        let trunk = self.book.origins.locate(request.flow).trunk?;
+        Some(&self.book.trunks[trunk.0].quota)
     }
 
     fn plan(&self, request: &RequestFacts<'_>, entropy: &mut Entropy) -> CallPlan {

@@ -15,6 +15,7 @@ pub use crate::tree::Position;
 use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
+use sbc_core::quota::Limits;
 use sbc_core::sdp::{CodecChoice, CodecName};
 use sbc_core::sip::HeaderName;
 use sbc_core::transport::UdpMax;
@@ -121,6 +122,8 @@ pub struct Config {
     pub observe: Observe,
     /// How long running calls may go on after SIGTERM.
     pub drain: Drain,
+    /// How many calls the box takes.
+    pub limits: Limits,
     /// Log.
     pub log: Log,
     /// The embedded recording server.
@@ -171,6 +174,8 @@ pub struct Trunk {
     pub targets: Vec<TrunkTarget>,
     /// The largest request that goes to it by UDP.
     pub udp_max: UdpMax,
+    /// How many calls it takes, in both directions.
+    pub limits: Limits,
 }
 
 /// One address of a trunk.

@@ -5,6 +5,7 @@
 //! | phase | input | next phase | outputs | where |
 //! |---|---|---|---|---|
 //! | (new) | INVITE, plan refuses | Ending | 100, refusal | setup |
+//! | (new) | INVITE, trunk is full | Ending | 100, refusal; Tell, where the plan has modules | admission |
 //! | (new) | INVITE, plan is an app | Serving | 100, what the app says | app |
 //! | (new) | INVITE, plan has modules | Admitting | 100, Ask | setup |
 //! | (new) | INVITE, plan connects | Dialing | 100, INVITE to the first target | setup |
@@ -14,7 +15,7 @@
 //! | Dialing | callee's 2xx | Connected | ACK, 2xx to the caller, media | setup |
 //! | Dialing | callee refuses, fails, rings too long | Dialing | CANCEL or nothing, next target | setup |
 //! | Dialing | callee's 3xx, where it is followed | Dialing | INVITE to its best Contact | setup, redirect |
-//! | Dialing | the same with the last target | Ending | refusal to the caller | setup |
+//! | Dialing | the same with the last target, or those left are full | Ending | refusal to the caller | setup |
 //! | any before Connected | caller's CANCEL | Ending | 200, 487, CANCEL to the callee | teardown |
 //! | Connected | caller's ACK | Connected | ACK with the answer (late offer), recorders start | setup |
 //! | Connected | callee's ACK | Connected | where it brings an answer: ACK with it to the caller | in_dialog |
@@ -173,6 +174,7 @@ impl Call {
             role: Role::Caller,
             leg,
             tags,
+            slot: None,
         });
         call.take_outputs(LegId(0), outputs);
         call.begin_plan(cx, policy);

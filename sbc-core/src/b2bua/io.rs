@@ -72,6 +72,9 @@ pub enum Output {
     Resolve(LegId, Target),
     /// Ask the plan's call-control modules; the call waits for [`Input::Verdict`].
     Ask(Arc<Connect>),
+    /// The plan's call-control modules are not asked, a limit refuses the call; they hear of its
+    /// end.
+    Tell(Arc<Connect>),
     /// To the media plane, for this call's session.
     Media(Vec<MediaCmd>),
     /// Tell modules, log, metrics and API.

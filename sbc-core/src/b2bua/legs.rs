@@ -10,6 +10,7 @@
 use super::call::{Call, Phase};
 use super::event::{EndedBy, Side};
 use super::io::{Cx, LegId, Output};
+use crate::quota::Slot;
 use crate::sip::{Message, Method, StatusCode};
 use crate::transport::{Incoming, Transmit};
 use crate::ua::{Leg, LegCx, LegEvent, LegOutput};
@@ -34,6 +35,8 @@ pub(super) struct Seat {
     pub(super) leg: Leg,
     /// The tags of ours that its messages may bear: one, or one for each early dialog shown.
     pub(super) tags: Vec<Box<str>>,
+    /// As long as the call counts at the leg's trunk.
+    pub(super) slot: Option<Slot>,
 }
 
 impl Call {

@@ -5,6 +5,7 @@
 
 pub mod plan;
 
+mod admission;
 mod answer;
 mod app;
 mod call;

@@ -3,6 +3,7 @@
 
 use crate::net::RealmId;
 use crate::ports::{AppFactory, Latch, MessageRules, ModuleFactory, SideLegFactory};
+use crate::quota::Quota;
 use crate::sdp::CodecPolicy;
 use crate::sip::{NameAddr, StatusCode, Uri};
 use crate::transport::{Target, UdpMax};
@@ -159,6 +160,8 @@ pub struct TargetPlan {
     pub from: NameAddr,
     /// To, without tag.
     pub to: NameAddr,
+    /// The trunk's limits, and what is counted there.
+    pub quota: Option<Quota>,
     /// Whether a redirection named it and not the policy.
     pub redirected: bool,
 }

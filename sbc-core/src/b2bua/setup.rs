@@ -1,5 +1,6 @@
 //! From the INVITE to the answer: plan, modules, targets one after the other, early media, 2xx.
 
+use super::admission::{self, Last};
 use super::call::{Call, Dialing, Phase};
 use super::event::{CallEvent, EndedBy, Side};
 use super::io::{Cx, LegId, Output};
@@ -32,9 +33,16 @@ impl Call {
             flow: &incoming.flow,
         };
         let plan = policy.plan(&facts, cx.entropy);
-        cx.probe.note(|| ("call", "(new)", input_of(&plan)));
+        let slot = admission::arrival(policy, &facts, &plan, cx.now.mono);
+        let is_full = slot.is_err();
+        cx.probe
+            .note(|| ("call", "(new)", input_of(&plan, is_full)));
         self.note_plan(&plan);
         self.event(CallEvent::Started);
+        match slot {
+            Ok(slot) => self.hold(LegId(0), slot),
+            Err(full) => return self.refuse_full(cx, &plan, &full),
+        }
         match plan {
             CallPlan::Refuse(refusal) => {
                 self.refuse(cx, refusal.status, &refusal.reason, "refused by policy");
@@ -48,7 +56,7 @@ impl Call {
                 let udp_max = plan.udp_max;
                 self.with_leg(cx, LegId(0), |leg, _| leg.set_udp_max(udp_max));
                 if plan.modules.is_empty() {
-                    self.dial(cx, plan, 0, None);
+                    self.dial(cx, plan, 0, Last::of(503));
                 } else {
                     self.out.push_back(Output::Ask(Arc::clone(&plan)));
                     self.phase = Phase::Admitting(plan);
@@ -89,7 +97,7 @@ impl Call {
                 for Effect::EndAfter(longest) in effects {
                     self.longest = Some(self.longest.map_or(longest, |l| l.min(longest)));
                 }
-                self.dial(cx, plan, 0, None);
+                self.dial(cx, plan, 0, Last::of(503));
             }
             Verdict::Refuse(status, reason) => {
                 self.refuse(cx, status, &reason, "refused by call control");
@@ -97,19 +105,15 @@ impl Call {
         }
     }
 
-    /// Calls target number `target`; where there is none left, refuses the caller with what the
-    /// last one said.
-    fn dial(
-        &mut self,
-        cx: &mut Cx<'_>,
-        plan: Arc<Connect>,
-        target: usize,
-        last: Option<(StatusCode, String, Option<Message>)>,
-    ) {
-        let Some(wanted) = plan.targets.get(target) else {
-            let (status, reason, headers) =
-                last.unwrap_or((StatusCode::of(503), String::new(), None));
-            return self.refuse_with(cx, status, &reason, headers.as_ref(), EndedBy::Callee);
+    /// Calls target number `target`, or the first behind it whose trunk is not full; where there is
+    /// none left, refuses the caller with what the last one said.
+    fn dial(&mut self, cx: &mut Cx<'_>, plan: Arc<Connect>, target: usize, mut last: Last) {
+        let held = self.slot_of_callee();
+        let vacant = admission::vacant(&plan, target, held, cx.now.mono, &mut last);
+        let found = vacant.and_then(|(n, slot)| plan.targets.get(n).map(|t| (n, t, slot)));
+        let Some((target, wanted, slot)) = found else {
+            self.summary.reason = last.why;
+            return self.refuse_with(cx, last.status, &last.phrase, None, last.by);
         };
         let Some(incoming) = self.invite.take() else {
             return;
@@ -143,6 +147,7 @@ impl Call {
             give_up_at,
         }));
         self.place(cx, callee, Role::Callee, dial);
+        self.hold(callee, slot);
     }
 
     /// Adds a leg that places a call.
@@ -166,6 +171,7 @@ impl Call {
             role,
             leg,
             tags,
+            slot: None,
         });
         self.take_outputs(id, outputs);
     }
@@ -251,7 +257,7 @@ impl Call {
             || is_followed
             || redirect::leads_on(&plan, target, status);
         if goes_on && target + 1 < plan.targets.len() {
-            return self.dial(cx, plan, target + 1, None);
+            return self.dial(cx, plan, target + 1, Last::of(503));
         }
         let mut headers = self.crossing(id, LegId(0), message);
         if self.shows_contacts(id, status, plan.redirect) {
@@ -280,10 +286,10 @@ impl Call {
             return;
         };
         let status = match failure {
-            Failure::TimedOut => StatusCode::of(408),
-            Failure::Transport | Failure::Unresolved => StatusCode::of(503),
+            Failure::TimedOut => 408,
+            Failure::Transport | Failure::Unresolved => 503,
         };
-        self.dial(cx, plan, target + 1, Some((status, String::new(), None)));
+        self.dial(cx, plan, target + 1, Last::of(status));
     }
 
     /// The callee rang too long.
@@ -293,12 +299,7 @@ impl Call {
         };
         let (plan, target, callee) = (Arc::clone(&dialing.plan), dialing.target, dialing.callee);
         self.with_leg(cx, callee, |leg, cx| leg.hang_up(cx, None));
-        self.dial(
-            cx,
-            plan,
-            target + 1,
-            Some((StatusCode::of(408), String::new(), None)),
-        );
+        self.dial(cx, plan, target + 1, Last::of(408));
     }
 
     fn dialed(&self, id: LegId) -> Option<(Arc<Connect>, usize)> {
@@ -326,7 +327,7 @@ impl Call {
         self.refuse_with(cx, status, phrase, None, EndedBy::Us);
     }
 
-    fn refuse_with(
+    pub(super) fn refuse_with(
         &mut self,
         cx: &mut Cx<'_>,
         status: StatusCode,
@@ -349,8 +350,9 @@ impl Call {
 }
 
 /// What the policy said, as the call's table has it.
-fn input_of(plan: &CallPlan) -> &'static str {
+fn input_of(plan: &CallPlan, trunk_is_full: bool) -> &'static str {
     match plan {
+        _ if trunk_is_full => "INVITE, trunk is full",
         CallPlan::Refuse(_) => "INVITE, plan refuses",
         CallPlan::App(_) => "INVITE, plan is an app",
         CallPlan::Connect(plan) if plan.modules.is_empty() => "INVITE, plan connects",

@@ -53,6 +53,7 @@ impl Call {
         }
         self.phase = Phase::Ending;
         self.invite = None;
+        self.give_slots_back();
         if self.summary.status.is_provisional() {
             // What hanging up a caller without answer tells it.
             self.summary.status = StatusCode::of(480);

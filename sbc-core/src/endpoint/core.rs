@@ -185,23 +185,22 @@ impl EndpointCore {
         Route::Reply(transmit(*flow, request, &reply))
     }
 
-    /// A refusal without state, as 503 with Retry-After where the box takes no more; nothing for an
-    /// ACK.
+    /// A refusal without state, as 503 with Retry-After where the box takes no more; without reason
+    /// phrase, the code's own. Nothing for an ACK.
     #[must_use]
     pub fn refuse(
         &self,
         incoming: &Incoming,
         status: StatusCode,
+        reason: &str,
         headers: &[(HeaderName, &str)],
     ) -> Option<Transmit> {
         let Incoming { flow, message } = incoming;
         if !message.is_request() || message.method() == Some(&Method::Ack) {
             return None;
         }
-        match self.reply(flow, message, status, headers) {
-            Route::Reply(transmit) => Some(transmit),
-            _ => None,
-        }
+        let reply = self.stateless.answer(message, status, reason, headers);
+        Some(transmit(*flow, message, &reply))
     }
 
     /// The INVITE of [`Route::Begin`] now has an owner.

@@ -8,6 +8,7 @@ use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, Le
 use crate::b2bua::{Names, Output};
 use crate::limits;
 use crate::ports::{CallHooks, MediaCmd, PolicyEngine, SessionId, Verdict};
+use crate::quota::Slot;
 use crate::sip::Message;
 use crate::time::{Clock, Instant};
 use crate::transport::{Incoming, Target, resolve};
@@ -31,6 +32,8 @@ pub(super) struct Beginning {
     pub(super) incoming: Box<Incoming>,
     /// The policy of the moment when its INVITE arrived.
     pub(super) policy: Arc<dyn PolicyEngine>,
+    /// Its place among the calls of the box.
+    pub(super) slot: Slot,
     pub(super) sender: Sender<Input>,
     pub(super) receiver: Receiver<Input>,
 }
@@ -57,6 +60,8 @@ struct Driver {
     summary: Option<Box<CallSummary>>,
     /// What a panic must give back.
     claims: Vec<(Box<str>, Box<str>)>,
+    /// Until the end is told: what lingers for retransmissions takes nobody's place.
+    slot: Option<Slot>,
     gone: bool,
 }
 
@@ -68,6 +73,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         shares_call_id,
         incoming,
         policy,
+        slot,
         sender,
         mut receiver,
     } = beginning;
@@ -81,6 +87,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         invite: Some(incoming.message.clone()),
         summary: None,
         claims: vec![(call_id, tag.as_str().into())],
+        slot: Some(slot),
         gone: false,
     };
     let names = Names {
@@ -120,6 +127,10 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         };
         driver.handle(&mut call, input);
     }
+}
+
+fn open(plan: &Connect) -> Hooks {
+    plan.modules.iter().map(|module| module.open()).collect()
 }
 
 impl Modules {
@@ -171,6 +182,7 @@ impl Driver {
             Output::Transmit(transmit) => self.shell.send(self.key.0, transmit),
             Output::Resolve(leg, target) => self.resolve(leg, target),
             Output::Ask(plan) => self.ask(call, &plan),
+            Output::Tell(plan) => self.modules = Modules::Ready(open(&plan)),
             Output::Media(commands) => {
                 self.shell.media.command(SessionId(self.key.0), commands);
             }
@@ -213,7 +225,7 @@ impl Driver {
 
     fn ask(&mut self, call: &Call, plan: &Connect) {
         self.summary = Some(Box::new(call.summary().clone()));
-        let mut hooks: Hooks = plan.modules.iter().map(|module| module.open()).collect();
+        let mut hooks = open(plan);
         let Some(invite) = self.invite.take() else {
             return;
         };
@@ -258,6 +270,9 @@ impl Driver {
     }
 
     fn on_event(&mut self, call: &Call, event: CallEvent) {
+        if matches!(event, CallEvent::Ended(_)) {
+            self.slot = None;
+        }
         self.shell
             .observer
             .on_call(self.key, call.summary(), &event);

@@ -16,6 +16,7 @@ use crate::ports::{
     App, AppCx, AppEvent, AppFactory, MediaCmd, MediaError, MediaPlane, MediaPort, PolicyEngine,
     PortId, PortStats, RequestFacts, SessionId, Verdict,
 };
+use crate::quota::{Quota, Quotas};
 use crate::time::{Instant, Now};
 use crate::transport::{Incoming, Target, Transmit};
 use crate::ua::TcpRefusals;
@@ -165,7 +166,8 @@ impl Actor<'_> {
                         let addresses = (self.stage.lookup)(&target);
                         next = Some(Input::Resolved(Box::new((leg, addresses))));
                     }
-                    Output::Media(_)
+                    Output::Tell(_)
+                    | Output::Media(_)
                     | Output::Event(_)
                     | Output::Claim { .. }
                     | Output::Release { .. }
@@ -195,7 +197,8 @@ impl Actor<'_> {
     }
 }
 
-/// The policy, with its plan noted. An app is not opened: it could write files.
+/// The policy, with its plan noted. An app is not opened: it could write files. Limits of trunks
+/// are not asked.
 struct Prompted<'a> {
     policy: &'a dyn PolicyEngine,
     plan: Mutex<Option<CallPlan>>,
@@ -204,6 +207,15 @@ struct Prompted<'a> {
 impl PolicyEngine for Prompted<'_> {
     fn network(&self) -> &Arc<Network> {
         self.policy.network()
+    }
+
+    fn quotas(&self) -> &Quotas {
+        self.policy.quotas()
+    }
+
+    /// None: there are no other calls, and this one is not counted.
+    fn origin(&self, _request: &RequestFacts<'_>) -> Option<&Quota> {
+        None
     }
 
     fn plan(&self, request: &RequestFacts<'_>, entropy: &mut Entropy) -> CallPlan {
@@ -215,7 +227,13 @@ impl PolicyEngine for Prompted<'_> {
                 app: Arc::new(Silent),
                 route: Arc::clone(&app.route),
             })),
-            plan => plan,
+            CallPlan::Connect(mut plan) => {
+                for target in &mut Arc::make_mut(&mut plan).targets {
+                    target.quota = None;
+                }
+                CallPlan::Connect(plan)
+            }
+            CallPlan::Refuse(refusal) => CallPlan::Refuse(refusal),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::opening::Opening;
 use crate::Entropy;
 use crate::b2bua::{CallEvent, CallKey, CallSummary, Command, Input};
 use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId};
+use crate::quota::{Full, Slot, Way};
 use crate::sip::{HeaderName, Method, StatusCode};
 use crate::time::{Clock, SystemClock};
 use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
@@ -103,6 +104,12 @@ impl Endpoint {
             .policy
             .write()
             .unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    /// The policy of the calls that begin now: its quotas say what was counted.
+    #[must_use]
+    pub fn policy(&self) -> Arc<dyn PolicyEngine> {
+        self.0.policy()
     }
 
     /// How many calls there are, the ending ones included.
@@ -209,8 +216,27 @@ impl Inner {
     }
 
     fn refuse(&self, incoming: &Incoming) {
-        let headers = [(HeaderName::RetryAfter, "5")];
-        let refusal = self.core().refuse(incoming, StatusCode::of(503), &headers);
+        self.refuse_with(incoming, StatusCode::of(503), "", Some("5"));
+    }
+
+    /// The box is full. Without state: an INVITE that comes again because this was lost is judged
+    /// again.
+    fn refuse_full(&self, incoming: &Incoming, full: &Full) {
+        let limits = &full.limits;
+        self.refuse_with(incoming, limits.status, &limits.reason, full.retry_after());
+    }
+
+    fn refuse_with(
+        &self,
+        incoming: &Incoming,
+        status: StatusCode,
+        reason: &str,
+        retry_after: Option<&str>,
+    ) {
+        let headers = retry_after.map(|seconds| (HeaderName::RetryAfter, seconds));
+        let refusal = self
+            .core()
+            .refuse(incoming, status, reason, headers.as_slice());
         if let Some(transmit) = refusal {
             self.send(0, transmit);
         }
@@ -258,7 +284,16 @@ impl TransportEvents for Endpoint {
                 drop(core);
                 inner.refuse(&incoming);
             }
-            Route::Begin => self.begin(core, incoming),
+            Route::Begin => {
+                let policy = inner.policy();
+                match policy.quotas().whole.take(now, Way::In) {
+                    Ok(slot) => self.begin(core, incoming, policy, slot),
+                    Err(full) => {
+                        drop(core);
+                        inner.refuse_full(&incoming, &full);
+                    }
+                }
+            }
             Route::Reply(transmit) => {
                 drop(core);
                 inner.send(0, transmit);
@@ -296,7 +331,13 @@ impl Endpoint {
         }
     }
 
-    fn begin(&self, mut core: MutexGuard<'_, EndpointCore>, incoming: Incoming) {
+    fn begin(
+        &self,
+        mut core: MutexGuard<'_, EndpointCore>,
+        incoming: Incoming,
+        policy: Arc<dyn PolicyEngine>,
+        slot: Slot,
+    ) {
         let inner = &self.0;
         let key = CallKey(inner.next_key.fetch_add(1, Ordering::Relaxed));
         let entropy = {
@@ -314,7 +355,8 @@ impl Endpoint {
             opening,
             shares_call_id: begun.is_shared,
             incoming,
-            policy: inner.policy(),
+            policy,
+            slot,
             sender,
             receiver,
         };

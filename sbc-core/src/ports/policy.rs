@@ -3,6 +3,7 @@
 use crate::Entropy;
 use crate::b2bua::plan::CallPlan;
 use crate::net::Network;
+use crate::quota::{Quota, Quotas};
 use crate::sip::Message;
 use crate::transport::Flow;
 use std::fmt;
@@ -21,6 +22,12 @@ pub struct RequestFacts<'a> {
 pub trait PolicyEngine: Send + Sync {
     /// Realms and listeners.
     fn network(&self) -> &Arc<Network>;
+
+    /// Limits and counts: of the box, and of every trunk.
+    fn quotas(&self) -> &Quotas;
+
+    /// Those of the trunk that a request comes from, where it comes from one.
+    fn origin(&self, request: &RequestFacts<'_>) -> Option<&Quota>;
 
     /// What shall be done with a request that begins a call; `entropy` chooses among targets that
     /// share calls by weight.

@@ -6,6 +6,7 @@ use crate::b2bua::plan::{
 };
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
 use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
+use crate::quota::{Limits, Quota, Quotas, TrunkQuota};
 use crate::sdp::CodecPolicy;
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
 use crate::transport::{Target, Transport, UdpMax};
@@ -24,6 +25,9 @@ pub struct Fixed {
     ways: HashMap<Box<str>, Way>,
     arriving: HashMap<RealmId, Way>,
     anybody: Option<Way>,
+    quotas: Quotas,
+    /// By trunk: its hosts.
+    hosts: Vec<Vec<Host>>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,11 +82,8 @@ impl Route {
     /// Where `host` is no host.
     #[must_use]
     pub fn or_to(mut self, realm: u16, host: &str, transport: Transport) -> Self {
-        let host = match host.parse::<IpAddr>() {
-            Ok(ip) => Host::Ip(ip),
-            Err(_) => Host::Name(host.into()),
-        };
-        self.targets.push((RealmId(realm), host, transport));
+        self.targets
+            .push((RealmId(realm), host_of(host), transport));
         self
     }
 
@@ -229,6 +230,30 @@ impl Fixed {
         self
     }
 
+    /// These hosts of the realm with this number are a trunk: whom calls come from, and where they
+    /// go.
+    #[must_use]
+    pub fn trunk(mut self, name: &str, realm: u16, hosts: &[&str], limits: Limits) -> Self {
+        let quota = Quota::new(name.into(), limits, Arc::default());
+        let realm = RealmId(realm);
+        self.quotas.trunks.push(TrunkQuota { realm, quota });
+        self.hosts.push(hosts.iter().map(|h| host_of(h)).collect());
+        self
+    }
+
+    /// The SBC as a whole has these limits.
+    #[must_use]
+    pub fn limited(mut self, limits: Limits) -> Self {
+        self.quotas.whole = Quota::new("".into(), limits, Arc::default());
+        self
+    }
+
+    fn quota_of(&self, realm: RealmId, host: &Host) -> Option<&Quota> {
+        let trunks = self.quotas.trunks.iter().zip(&self.hosts);
+        let mut fitting = trunks.filter(|(t, hosts)| t.realm == realm && hosts.contains(host));
+        fitting.next().map(|(trunk, _)| &trunk.quota)
+    }
+
     /// Calls to this user go there.
     #[must_use]
     pub fn route(mut self, user: &str, route: Route) -> Self {
@@ -298,7 +323,8 @@ impl Fixed {
                 let us = Host::Ip(here.advertise.ip());
                 let caller = Uri::sip(from.uri.user.as_deref(), us, None);
                 Some(TargetPlan {
-                    trunk: None,
+                    trunk: self.quota_of(*realm, host).map(|q| Arc::clone(q.name())),
+                    quota: self.quota_of(*realm, host).cloned(),
                     realm: *realm,
                     target: Target {
                         host: host.clone(),
@@ -333,9 +359,25 @@ impl Fixed {
     }
 }
 
+fn host_of(text: &str) -> Host {
+    match text.parse::<IpAddr>() {
+        Ok(ip) => Host::Ip(ip),
+        Err(_) => Host::Name(text.into()),
+    }
+}
+
 impl PolicyEngine for Fixed {
     fn network(&self) -> &Arc<Network> {
         &self.network
+    }
+
+    fn quotas(&self) -> &Quotas {
+        &self.quotas
+    }
+
+    fn origin(&self, request: &RequestFacts<'_>) -> Option<&Quota> {
+        let realm = self.network.listener(request.flow.listener).realm;
+        self.quota_of(realm, &Host::Ip(request.flow.remote.ip()))
     }
 
     fn plan(&self, request: &RequestFacts<'_>, _entropy: &mut Entropy) -> CallPlan {

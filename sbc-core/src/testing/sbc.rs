@@ -9,7 +9,8 @@ use crate::b2bua::{Names, Output};
 use crate::endpoint::{EndpointCore, Opening, Route, ask_at_once};
 use crate::net::ListenerId;
 use crate::ports::{CallHooks, MediaPlane, PolicyEngine, SessionId, Verdict};
-use crate::sip::{Host, Message, StatusCode};
+use crate::quota::{self, Full, Quotas, Slot};
+use crate::sip::{HeaderName, Host, Message, StatusCode};
 use crate::time::{Instant, Now};
 use crate::transport::{Flow, Incoming, Transmit};
 use crate::ua::TcpRefusals;
@@ -58,6 +59,8 @@ struct Live {
     invite: Option<Message>,
     /// Verdicts that the modules gave while outputs were carried out.
     verdict: Option<Verdict>,
+    /// Until its end is told.
+    slot: Option<Slot>,
     gone: bool,
 }
 
@@ -116,6 +119,12 @@ impl Sbc {
         self.calls.keys().copied()
     }
 
+    /// Its limits and what is counted.
+    #[must_use]
+    pub fn quotas(&self) -> &Quotas {
+        self.policy.quotas()
+    }
+
     /// Its media.
     #[must_use]
     pub fn media(&self) -> &FakeMedia {
@@ -161,6 +170,13 @@ impl Sbc {
         for (count, what) in counts {
             if count > 0 {
                 left.push(format!("{count} {what}"));
+            }
+        }
+        let Quotas { whole, trunks } = self.policy.quotas();
+        for quota in trunks.iter().map(|trunk| &trunk.quota).chain([whole]) {
+            let calls = quota.counts().calls();
+            if calls > 0 {
+                left.push(format!("{calls} calls counted at `{}`", quota.name()));
             }
         }
         left.extend(self.miscounted_ends());
@@ -215,7 +231,13 @@ impl Sbc {
             Route::Owner(key) => {
                 self.handle(now, key, Input::Message(Box::new(incoming)), wishes);
             }
-            Route::Begin => self.begin(now, incoming, wishes),
+            Route::Begin => {
+                let quota = self.policy.quotas().whole.clone();
+                match quota.take(now.mono, quota::Way::In) {
+                    Ok(slot) => self.begin(now, incoming, slot, wishes),
+                    Err(full) => self.refuse(now, &incoming, &full, wishes),
+                }
+            }
             Route::Reply(transmit) => self.transmit(now, 0, transmit, wishes),
             Route::HangUp(requests) => {
                 for request in *requests {
@@ -226,7 +248,19 @@ impl Sbc {
         }
     }
 
-    fn begin(&mut self, now: Now, incoming: Incoming, wishes: &mut Wishes) {
+    /// The SBC as a whole is full.
+    fn refuse(&mut self, now: Now, incoming: &Incoming, full: &Full, wishes: &mut Wishes) {
+        let seconds = full.retry_after().map(|s| (HeaderName::RetryAfter, s));
+        let (status, reason) = (full.limits.status, &full.limits.reason);
+        let refusal = self
+            .core
+            .refuse(incoming, status, reason, seconds.as_slice());
+        if let Some(transmit) = refusal {
+            self.transmit(now, 0, transmit, wishes);
+        }
+    }
+
+    fn begin(&mut self, now: Now, incoming: Incoming, slot: Slot, wishes: &mut Wishes) {
         let key = CallKey(self.next_key);
         self.next_key += 1;
         let opening = Opening::draw(self.entropy.split());
@@ -264,6 +298,7 @@ impl Sbc {
             hooks: Vec::new(),
             invite: Some(invite),
             verdict: None,
+            slot: Some(slot),
             gone: false,
         };
         self.drain(now, &mut live, wishes);
@@ -411,6 +446,9 @@ impl Sbc {
                     }
                 }
             }
+            Output::Tell(plan) => {
+                live.hooks = plan.modules.iter().map(|module| module.open()).collect();
+            }
             Output::Media(commands) => self.media.command(SessionId(key.0), commands),
             Output::Event(event) => {
                 for hook in &mut live.hooks {
@@ -418,6 +456,9 @@ impl Sbc {
                     if let CallEvent::Ended(summary) = &event {
                         hook.on_end(summary);
                     }
+                }
+                if matches!(event, CallEvent::Ended(_)) {
+                    live.slot = None;
                 }
                 self.events.push((now.mono, key, event));
             }

@@ -492,6 +492,7 @@ pub const CALL: Table = Table {
     ],
     inputs: &[
         "INVITE, plan refuses",
+        "INVITE, trunk is full",
         "INVITE, plan is an app",
         "INVITE, plan has modules",
         "INVITE, plan connects",
@@ -525,7 +526,7 @@ pub const CALL: Table = Table {
             &["callee refuses", "callee fails", "rings too long"],
         ),
         ("callee's 3xx, where it is followed", &["callee's 3xx"]),
-        ("the same with the last target", &[]),
+        ("the same with the last target, or those left are full", &[]),
         ("any before Connected", &["Admitting", "Dialing"]),
         (
             "re-INVITE, UPDATE, INFO of one side",
@@ -568,6 +569,7 @@ const CALL_NEVER: &[Never] = &[
         states: &["Admitting", "Dialing", "Connected", "Serving", "Ending"],
         inputs: &[
             "INVITE, plan refuses",
+            "INVITE, trunk is full",
             "INVITE, plan is an app",
             "INVITE, plan has modules",
             "INVITE, plan connects",

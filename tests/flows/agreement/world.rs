@@ -224,7 +224,9 @@ impl World {
                     residues,
                 } => self.core.release(self.now.mono, &call_id, &tags, residues),
                 Output::Done => self.call = None,
-                Output::Resolve(..) | Output::Ask(_) => panic!("an address, no module"),
+                Output::Resolve(..) | Output::Ask(_) | Output::Tell(_) => {
+                    panic!("an address, no module")
+                }
             }
         }
     }

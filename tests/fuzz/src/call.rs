@@ -278,7 +278,7 @@ impl World {
             Route::Owner(key) => self.handle(key, Input::Message(Box::new(incoming))),
             Route::Begin if self.calls.len() < CALLS => self.begin(incoming),
             Route::Begin => {
-                black_box(self.core.refuse(&incoming, StatusCode::of(503), &[]));
+                black_box(self.core.refuse(&incoming, StatusCode::of(503), "", &[]));
             }
             Route::Reply(reply) => {
                 Message::parse_datagram(reply.bytes).expect("a reply can be read");
@@ -341,6 +341,7 @@ impl World {
                 Output::Transmit(transmit) => self.transmitted(transmit),
                 Output::Resolve(leg, _) => self.lookups.push((key, leg)),
                 Output::Ask(_) => self.asked.push(key),
+                Output::Tell(_) => {}
                 Output::Media(commands) => self.media.command(SessionId(key.0), commands),
                 Output::Event(event) => live.told(&event),
                 Output::Claim { call_id, tag } => {
