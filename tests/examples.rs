@@ -37,15 +37,91 @@ fn every_example_loads_without_a_warning() {
     }
 }
 
-#[test]
-fn every_configuration_in_the_readme_loads() {
-    let scratch = tempfile::tempdir().expect("a folder of its own can be made");
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md is there");
-    let mut found = 0;
-    for block in readme.split("```yaml\n").skip(1) {
-        let text = block.split("```").next().unwrap_or_default();
-        compiled("README.md", text, scratch.path());
-        found += 1;
+/// Pages whose blocks another test plays: pieces of configurations, good and bad ones.
+const ELSEWHERE: [&str; 2] = ["docs/configuration", "docs/semantics.md"];
+
+/// Every page of Markdown for readers, by its path from the root.
+fn pages() -> Vec<PathBuf> {
+    let mut folders = vec![root().join("docs"), root().join("examples")];
+    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(PathBuf::from)
+        .into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                pages.push(path.strip_prefix(root()).expect("inside").to_owned());
+            }
+        }
     }
-    assert!(found > 0, "README.md shows a configuration");
+    pages
+}
+
+/// The YAML blocks of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    let fences = page.split("```yaml\n").skip(1);
+    fences
+        .map(|block| block.split("```").next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn every_configuration_on_a_page_loads() {
+    let scratch = tempfile::tempdir().expect("a folder of its own can be made");
+    let mut found = 0;
+    for path in pages() {
+        if ELSEWHERE.iter().any(|prefix| path.starts_with(prefix)) {
+            continue;
+        }
+        let page = std::fs::read_to_string(root().join(&path)).expect("a page can be read");
+        let yaml = blocks(&page);
+        let fences = page.matches("```y").count();
+        assert_eq!(
+            yaml.len(),
+            fences,
+            "{}: another kind of YAML",
+            path.display()
+        );
+        for text in yaml {
+            compiled(&path.display().to_string(), text, scratch.path());
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found} configurations");
+}
+
+#[test]
+fn every_recipe_shows_its_file_and_stands_in_the_list() {
+    let folder = root().join("docs/recipes");
+    let list = std::fs::read_to_string(folder.join("README.md")).expect("a list of recipes");
+    let mut recipes = 0;
+    for path in pages()
+        .iter()
+        .filter(|path| path.starts_with("docs/recipes"))
+    {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        if name == "README" {
+            continue;
+        }
+        let page = std::fs::read_to_string(root().join(path)).expect("a page can be read");
+        let file = root().join(format!("examples/{name}.yaml"));
+        let file = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(blocks(&page), [file], "{}", path.display());
+        assert!(
+            list.contains(&format!("({name}.md)")),
+            "{name} is not listed"
+        );
+        for part in ["\n## Try it\n", "\n## What to look at\n"] {
+            assert!(
+                page.contains(part),
+                "{}: no \"{}\"",
+                path.display(),
+                part.trim()
+            );
+        }
+        recipes += 1;
+    }
+    assert!(recipes >= 10, "{recipes} recipes");
 }
