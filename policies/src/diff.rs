@@ -5,6 +5,7 @@
 //! realms, of which the first one counts. A secret that comes from the environment or a file counts
 //! by what was read there; none is ever shown.
 
+use crate::explain::Profiles;
 use crate::limits;
 use crate::secret::{self, MASK, Secret};
 use crate::tree::{Data, Entry, Node};
@@ -56,6 +57,11 @@ impl Document {
         if let Data::Map(entries) = &mut self.root.data {
             entries.retain(|entry| sections.contains(&&*entry.key));
         }
+    }
+
+    /// What its profiles say, for explanations.
+    pub(crate) fn profiles(&self) -> Profiles {
+        Profiles::of(&self.root)
     }
 
     /// What changed from `self` to `after`; empty where both say the same.
@@ -256,7 +262,7 @@ fn name(item: &Node) -> Option<&str> {
 }
 
 /// A value on one line, as YAML would have it.
-fn shown(node: &Node, secret: bool) -> String {
+pub(crate) fn shown(node: &Node, secret: bool) -> String {
     let mut text = String::new();
     write(node, secret, &mut text);
     cut(text)

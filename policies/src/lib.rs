@@ -14,6 +14,7 @@ mod condition;
 mod decode;
 mod diff;
 mod engine;
+pub mod explain;
 mod facts;
 mod header;
 mod include;

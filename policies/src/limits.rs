@@ -31,3 +31,7 @@ pub(crate) const CALLS: u32 = 1_000_000;
 pub(crate) const CPS: u32 = 100_000;
 /// Characters of a line that stand in an error text.
 pub(crate) const LINE: usize = 160;
+/// Lines of two bodies, one times the other, that are compared in an explanation.
+pub(crate) const COMPARED: usize = 1_000_000;
+/// Trunks that nearly match, in an explanation.
+pub(crate) const NEAREST: usize = 3;

@@ -90,7 +90,8 @@ impl Loaded {
     /// # Errors
     /// Everything that is wrong with the file.
     pub fn compile(mut self, registry: &dyn Registry) -> Result<Compiled, Errors> {
-        let (network, engine) = compile(&mut self.report, &self.config, registry);
+        let shown = self.document.profiles();
+        let (network, engine) = compile(&mut self.report, &self.config, registry, shown);
         let (errors, warnings) = self.report.into_parts();
         if !errors.is_empty() {
             return Err(Errors::new(errors));

@@ -10,6 +10,7 @@ mod unused;
 
 use crate::diff::Document;
 use crate::engine::{Book, Engine, Origins};
+use crate::explain::Profiles;
 use crate::problem::Problem;
 use crate::schema::{Config, Names, Spanned};
 use crate::visit::Report;
@@ -67,6 +68,7 @@ pub(crate) fn compile(
     report: &mut Report,
     config: &Config,
     registry: &dyn Registry,
+    shown: Profiles,
 ) -> (Arc<Network>, Arc<Engine>) {
     let (network, realms) = network::network(report, config);
     let mut scope = Scope {
@@ -93,6 +95,7 @@ pub(crate) fn compile(
     unused::warn(report, config);
     let book = Book {
         quotas: peers::quotas(&scope, &trunks),
+        profiles: shown,
         origins,
         trunks,
         routes,

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::schema::{Names, Profile, SipUri, Spanned};
 use crate::template::Template;
 use crate::visit::{Report, Scalar};
-use sbc_core::ports::{Latch, MessageRules, SideLegFactory};
+use sbc_core::ports::{Latch, SideLegFactory};
 use sbc_core::sdp::{CodecChoice, CodecName, CodecPolicy};
 use sbc_core::sip::Uri;
 use std::collections::HashMap;
@@ -122,7 +122,7 @@ fn plan(
             profile: Arc::clone(&name),
             origins: Arc::clone(origins),
             rules: profile.headers,
-        }) as Arc<dyn MessageRules>
+        })
     });
     if let Some(template) = &profile.request_uri {
         check_request_uri(report, template);

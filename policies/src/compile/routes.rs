@@ -44,20 +44,13 @@ pub(super) fn routes(
     for route in &scope.config.routes {
         let from = compiler.from(report, route);
         let plan = compiler.route(report, route, from);
-        let (Some(from), Some(plan)) = (from, plan) else {
+        let Some(plan) = plan else {
             continue;
         };
         let Ok(n) = u32::try_from(plans.len()) else {
             break;
         };
-        let from = match from {
-            From::Any => engine::From::Any {
-                rejects: matches!(plan.action, ActionPlan::Refuse(_)),
-            },
-            From::Realm(realm) => engine::From::Realm(realm),
-            From::Trunk(trunk, _) => engine::From::Trunk(trunk),
-        };
-        index.push(n, from, &plan.when);
+        index.push(n, plan.from, &plan.when);
         plans.push(plan);
     }
     (plans, index)
@@ -97,7 +90,15 @@ impl Compiler<'_> {
             Some(name) => self.profile(report, name),
         };
         let action = self.action(report, route, from)?;
+        let source = match from? {
+            From::Any => engine::From::Any {
+                rejects: matches!(action, ActionPlan::Refuse(_)),
+            },
+            From::Realm(realm) => engine::From::Realm(realm),
+            From::Trunk(trunk, _) => engine::From::Trunk(trunk),
+        };
         Some(RoutePlan {
+            from: source,
             name: route.name.value.as_str().into(),
             when: route.when.clone(),
             action,
@@ -124,10 +125,13 @@ impl Compiler<'_> {
                 rule: route.name.value.as_str().into(),
             })),
             Action::App(name) => match self.scope.registry.app(name) {
-                Some(app) => Some(ActionPlan::App(Arc::new(AppPlan {
-                    route: route.name.value.as_str().into(),
-                    app,
-                }))),
+                Some(app) => {
+                    let plan = AppPlan {
+                        route: route.name.value.as_str().into(),
+                        app,
+                    };
+                    Some(ActionPlan::App(name.value.as_str().into(), Arc::new(plan)))
+                }
                 None => {
                     report.unknown(name, "app", &self.scope.registry.app_names());
                     None

@@ -10,15 +10,15 @@ mod rules;
 
 pub(crate) use lookup::{From, Index};
 pub(crate) use order::Listed;
-pub(crate) use origin::{Origins, Sources, TrunkId};
+pub(crate) use origin::{Located, Origins, Sources, TrunkId};
 pub(crate) use outgoing::{addresses, sender, target};
-pub(crate) use rules::HeaderRules;
+pub(crate) use rules::{HeaderRules, RuleWatch};
 
 use crate::condition;
+use crate::explain::Profiles;
 use crate::facts::Facts;
 use crate::schema::When;
 use crate::template::Template;
-use origin::Located;
 use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{
     AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
@@ -50,6 +50,8 @@ pub(crate) struct Book {
     pub(crate) trunks: Vec<TrunkPlan>,
     pub(crate) routes: Vec<RoutePlan>,
     pub(crate) index: Index,
+    /// What profiles say, for explanations.
+    pub(crate) profiles: Profiles,
     /// Realms whose requests an app answers whatever the routes say: the embedded recording server.
     pub(crate) apps: Vec<(RealmId, Arc<AppPlan>)>,
 }
@@ -70,7 +72,7 @@ pub(crate) struct ProfilePlan {
     pub(crate) relay: bool,
     pub(crate) latch: Latch,
     pub(crate) codecs: Option<Arc<CodecPolicy>>,
-    pub(crate) rules: Option<Arc<dyn MessageRules>>,
+    pub(crate) rules: Option<Arc<HeaderRules>>,
     pub(crate) request_uri: Option<Template>,
     pub(crate) transparent_ids: bool,
     pub(crate) recorders: Vec<Arc<dyn SideLegFactory>>,
@@ -80,6 +82,7 @@ pub(crate) struct ProfilePlan {
 /// A route.
 pub(crate) struct RoutePlan {
     pub(crate) name: Arc<str>,
+    pub(crate) from: From,
     pub(crate) when: When,
     pub(crate) action: ActionPlan,
     pub(crate) profile: Arc<ProfilePlan>,
@@ -91,9 +94,21 @@ pub(crate) struct RoutePlan {
 /// What a route does.
 pub(crate) enum ActionPlan {
     Refuse(Refusal),
-    App(Arc<AppPlan>),
+    /// An app, with its name.
+    App(Box<str>, Arc<AppPlan>),
     To(Vec<DestinationPlan>),
 }
+
+/// A target that a route may go to, and whether it can.
+#[derive(Clone, Copy)]
+pub(crate) struct Considered<'c> {
+    /// The trunk, with the target's place in it; nothing for the request's own URI.
+    pub(crate) of_trunk: Option<(&'c TrunkPlan, &'c Listed)>,
+    pub(crate) plan: Result<&'c TargetPlan, &'c Refusal>,
+}
+
+/// Hears of each target that is considered, in order. Live calls tell nobody.
+pub(crate) type Watch<'w> = &'w mut dyn FnMut(Considered<'_>);
 
 /// Where a route goes.
 #[derive(Clone, Copy)]
@@ -142,13 +157,17 @@ impl Engine {
 
     /// The first route that is for this request.
     fn select(&self, located: &Located<'_>, facts: &Facts<'_>) -> Option<&RoutePlan> {
-        let realm = self.network.realm(located.realm);
-        let is_stranger = located.trunk.is_none() && realm.trust == Trust::None;
+        let is_stranger = self.is_stranger(located);
         self.book
             .index
             .candidates(located, is_stranger, facts)
             .map(|n| &self.book.routes[n as usize])
             .find(|route| condition::holds(&route.when, facts))
+    }
+
+    /// Whether a request is of no trunk and from a realm that is not trusted.
+    pub(crate) fn is_stranger(&self, located: &Located<'_>) -> bool {
+        located.trunk.is_none() && self.network.realm(located.realm).trust == Trust::None
     }
 
     fn connect<'f>(
@@ -158,12 +177,17 @@ impl Engine {
         located: &Located<'_>,
         facts: &mut Facts<'f>,
         entropy: &mut Entropy,
+        watch: Watch<'_>,
     ) -> CallPlan {
         let mut targets = Vec::new();
         let mut refusal = None;
-        let mut take = |target: Result<TargetPlan, Refusal>| match target {
-            Ok(target) => targets.push(target),
-            Err(why) => refusal = refusal.take().or(Some(why)),
+        let mut take = |of_trunk, target: Result<TargetPlan, Refusal>| {
+            let plan = target.as_ref();
+            watch(Considered { of_trunk, plan });
+            match target {
+                Ok(target) => targets.push(target),
+                Err(why) => refusal = refusal.take().or(Some(why)),
+            }
         };
         for destination in destinations {
             match *destination {
@@ -171,12 +195,13 @@ impl Engine {
                     let trunk = &self.book.trunks[id.0];
                     facts.target = Some(&trunk.name);
                     for listed in order::ordered(&trunk.targets, entropy) {
-                        take(self.trunk_target(route, trunk, listed, facts));
+                        let target = self.trunk_target(route, trunk, listed, facts);
+                        take(Some((trunk, listed)), target);
                     }
                 }
                 DestinationPlan::RequestUri(realm) => {
                     facts.target = None;
-                    take(self.request_uri_target(route, realm, located, facts));
+                    take(None, self.request_uri_target(route, realm, located, facts));
                 }
             }
         }
@@ -198,7 +223,7 @@ impl Engine {
             relay: profile.relay,
             latch: profile.latch,
             codecs: profile.codecs.clone(),
-            rules: profile.rules.clone(),
+            rules: profile.rules.clone().map(|r| r as Arc<dyn MessageRules>),
             recorders: profile.recorders.clone(),
             modules: profile.modules.clone(),
             ring_timeout: route.ring_timeout,
@@ -323,6 +348,22 @@ impl PolicyEngine for Engine {
     }
 
     fn plan(&self, request: &RequestFacts<'_>, entropy: &mut Entropy) -> CallPlan {
+        self.decide(request, entropy, &mut |_| ())
+    }
+}
+
+impl Engine {
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The plan for a request; `watch` hears of the targets.
+    pub(crate) fn decide(
+        &self,
+        request: &RequestFacts<'_>,
+        entropy: &mut Entropy,
+        watch: Watch<'_>,
+    ) -> CallPlan {
         let located = self.book.origins.locate(request.flow);
         if let Some((_, app)) = self.book.apps.iter().find(|(r, _)| *r == located.realm) {
             return CallPlan::App(Arc::clone(app));
@@ -339,8 +380,8 @@ impl PolicyEngine for Engine {
         };
         match &route.action {
             ActionPlan::Refuse(refusal) => CallPlan::Refuse(refusal.clone()),
-            ActionPlan::App(app) => CallPlan::App(Arc::clone(app)),
-            ActionPlan::To(to) => self.connect(route, to, &located, &mut facts, entropy),
+            ActionPlan::App(_, app) => CallPlan::App(Arc::clone(app)),
+            ActionPlan::To(to) => self.connect(route, to, &located, &mut facts, entropy, watch),
         }
     }
 }

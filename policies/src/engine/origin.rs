@@ -79,6 +79,14 @@ impl Sources {
         None
     }
 
+    /// All of them, for explanations: the first address, the bits that count, whose it is.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (IpAddr, u8, TrunkId)> {
+        self.levels.iter().flat_map(|(_, bits, trunks)| {
+            let one = |(address, trunk): (&IpAddr, &TrunkId)| (*address, *bits, *trunk);
+            trunks.iter().map(one)
+        })
+    }
+
     /// The trunk with the longest prefix that holds `address`.
     pub(crate) fn find(&self, address: IpAddr) -> Option<TrunkId> {
         // A socket that takes both families shows IPv4 peers as mapped addresses.

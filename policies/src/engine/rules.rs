@@ -21,8 +21,19 @@ pub(crate) struct HeaderRules {
     pub(crate) rules: Vec<HeaderRule>,
 }
 
+/// Hears of each rule, before and after; live calls have `()`, which hears nothing.
+pub(crate) trait RuleWatch {
+    /// The next rule, and the message as it stands.
+    fn before(&mut self, _rule: &HeaderRule, _facts: &Facts<'_>, _message: &Message) {}
+
+    /// What it made of the message; nothing where it does not act.
+    fn after(&mut self, _done: Option<&Result<(), String>>, _message: &Message) {}
+}
+
+impl RuleWatch for () {}
+
 impl HeaderRules {
-    fn act(&self, verb: &Verb, facts: &Facts<'_>, message: &mut Message) {
+    fn act(&self, verb: &Verb, facts: &Facts<'_>, message: &mut Message) -> Result<(), String> {
         let done = match verb {
             Verb::Set(name, template) => value(name, template, facts)
                 .and_then(|v| message.set(name.clone(), &v).map_err(|e| e.to_string())),
@@ -37,25 +48,37 @@ impl HeaderRules {
                 Ok(())
             }
         };
-        if let Err(why) = done {
+        if let Err(why) = &done {
             tracing::warn!(profile = &*self.profile, ?verb, why, "header rule left out");
         }
+        done
     }
-}
 
-impl MessageRules for HeaderRules {
-    fn apply(&self, given: &RuleFacts<'_>, message: &mut Message) {
+    /// Applies the rules to a request.
+    pub(crate) fn apply_watched(
+        &self,
+        given: &RuleFacts<'_>,
+        message: &mut Message,
+        watch: &mut impl RuleWatch,
+    ) {
         let located = self.origins.locate(given.request.flow);
         let method = message.method().cloned();
         let mut facts = Facts::new(given.request, located.origin);
         facts.target = given.target;
         facts.method = method.as_ref();
         for rule in &self.rules {
+            watch.before(rule, &facts, message);
             let when = rule.when.as_deref().unwrap_or_default();
-            if condition::holds(when, &facts) {
-                self.act(&rule.verb, &facts, message);
-            }
+            let acts = condition::holds(when, &facts);
+            let done = acts.then(|| self.act(&rule.verb, &facts, message));
+            watch.after(done.as_ref(), message);
         }
+    }
+}
+
+impl MessageRules for HeaderRules {
+    fn apply(&self, given: &RuleFacts<'_>, message: &mut Message) {
+        self.apply_watched(given, message, &mut ());
     }
 }
 

@@ -4,11 +4,12 @@
 mod draw;
 
 use bytes::Bytes;
+use policies::explain::{Outcome, RouteFate};
 use policies::{Compiled, Loaded};
 use sbc_core::b2bua::CallSummary;
 use sbc_core::b2bua::plan::CallPlan;
 use sbc_core::endpoint::{Fate, Rehearsal, Stage, rehearse};
-use sbc_core::net::ListenerId;
+use sbc_core::net::{ListenerId, Network};
 use sbc_core::ports::{
     AppFactory, BuildError, CallHooks, HookFuture, ModuleFactory, Param, PolicyEngine,
     RecorderPlan, Registry, SideLegFactory, Verdict,
@@ -142,9 +143,9 @@ impl Case {
         (sbc, sent)
     }
 
-    fn rehearsed(&self, engine: &dyn PolicyEngine) -> Rehearsal {
+    fn incoming(&self, network: &Network) -> Incoming {
         let (transport, local, remote) = self.way;
-        let listeners = &engine.network().listeners;
+        let listeners = &network.listeners;
         let listener = listeners
             .iter()
             .position(|l| l.bind == local && l.transport == transport)
@@ -159,6 +160,10 @@ impl Case {
         if message.is_request() {
             message.stamp_received(remote);
         }
+        Incoming { flow, message }
+    }
+
+    fn rehearsed(&self, engine: &dyn PolicyEngine) -> Rehearsal {
         let stage = Stage {
             policy: engine,
             now: self.now,
@@ -166,20 +171,19 @@ impl Case {
             verdicts: None,
         };
         let entropy = Entropy::from_seed(self.seed).split();
-        rehearse(&stage, Incoming { flow, message }, entropy)
+        rehearse(&stage, self.incoming(engine.network()), entropy)
     }
 }
 
-/// What left: how, and the bytes.
-fn live_bytes(sent: &[Sent]) -> Vec<(Transport, SocketAddr, SocketAddr, Bytes)> {
+/// What left: by which transport, from where, to where, the bytes.
+type Live = Vec<(Transport, SocketAddr, SocketAddr, Bytes)>;
+
+fn live_bytes(sent: &[Sent]) -> Live {
     let one = |s: &Sent| (s.transport, s.local, s.remote, s.bytes.clone());
     sent.iter().map(one).collect()
 }
 
-fn rehearsed_bytes(
-    engine: &dyn PolicyEngine,
-    rehearsal: &Rehearsal,
-) -> Vec<(Transport, SocketAddr, SocketAddr, Bytes)> {
+fn rehearsed_bytes(engine: &dyn PolicyEngine, rehearsal: &Rehearsal) -> Live {
     let sent = rehearsal.sent.iter().map(|transmit| {
         let flow = transmit.flow;
         let local = engine.network().listener(flow.listener).bind;
@@ -189,7 +193,7 @@ fn rehearsed_bytes(
 }
 
 /// Answers without a call have a tag that is made of a key of the endpoint's own: 16 digits.
-fn without_tag(bytes: &Bytes) -> String {
+fn without_tag(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.split(";tag=");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -199,6 +203,48 @@ fn without_tag(bytes: &Bytes) -> String {
         out.push_str(if digits == 16 { &part[16..] } else { part });
     }
     out
+}
+
+/// The explanation says the same: the route that decided, what the caller hears or what is sent.
+fn explained(case: &Case, compiled: &Compiled, summary: Option<&CallSummary>, live: &Live) {
+    let explanation = compiled.engine.explain(policies::explain::Case {
+        incoming: case.incoming(compiled.engine.network()),
+        now: case.now,
+        entropy: Entropy::from_seed(case.seed).split(),
+        verdicts: None,
+    });
+    let taken = explanation
+        .routes
+        .iter()
+        .filter(|r| r.fate == RouteFate::Taken);
+    let taken: Vec<&str> = taken.map(|route| &*route.name).collect();
+    let decided = summary.map_or("", |summary| &summary.route);
+    let routes = compiled
+        .config
+        .routes
+        .iter()
+        .map(|route| route.name.value.as_str());
+    let expected: Vec<&str> = routes.filter(|name| *name == decided).collect();
+    assert_eq!(taken, expected, "{explanation}");
+    let sent = explanation.sent.as_ref();
+    let (text, last) = (sent.map(|sent| sent.text.as_str()), live.last());
+    assert_eq!(text.is_some(), last.is_some());
+    if let (Some(text), Some(last)) = (text, last) {
+        let (said, live) = (without_tag(text.as_bytes()), without_tag(&last.3));
+        assert_eq!(said, live, "{explanation}");
+    }
+    let status = |text: &str| text.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status: Option<u16> = text.and_then(status);
+    match &explanation.outcome {
+        Outcome::Connected { route, .. } => {
+            assert_eq!((&**route, status), (decided, None));
+        }
+        Outcome::Refused { status: said, .. } | Outcome::Answered { status: said, .. } => {
+            assert_eq!(Some(*said), status);
+        }
+        Outcome::App { .. } => panic!("{explanation}"),
+        Outcome::Dropped { .. } => assert_eq!(text, None),
+    }
 }
 
 fn compare(case: &Case, compiled: &Compiled, seen: &mut BTreeMap<String, usize>) {
@@ -233,6 +279,7 @@ fn compare(case: &Case, compiled: &Compiled, seen: &mut BTreeMap<String, usize>)
         ..summary
     });
     assert_eq!(summary.as_ref(), rehearsal.summary.as_deref());
+    explained(case, compiled, summary.as_ref(), &live);
     let last = live.last().map(|sent| sent.3.clone()).unwrap_or_default();
     let first_line = String::from_utf8_lossy(&last);
     let word = match first_line.split(' ').nth(1) {
