@@ -11,7 +11,7 @@
 //!
 //! - TOPIC/CASE
 //! - path/of/a/file.rs::a_test
-//! - not built
+//! - not built: KEY
 //! ````
 
 use super::case::Case;
@@ -35,16 +35,18 @@ pub(crate) struct Rule {
 pub(crate) enum Shown {
     Case(String),
     Test(String, String),
-    /// The configuration refuses its keys.
-    NotBuilt,
+    /// The configuration refuses this key.
+    NotBuilt(String),
 }
 
 impl Shown {
     fn parse(line: &str) -> Option<Self> {
         let name = line.strip_prefix("- ")?;
+        if let Some(key) = name.strip_prefix("not built: ") {
+            return Some(Self::NotBuilt(key.to_owned()));
+        }
         Some(match name.split_once("::") {
             Some((path, function)) => Self::Test(path.to_owned(), function.to_owned()),
-            None if name == "not built" => Self::NotBuilt,
             None => Self::Case(name.to_owned()),
         })
     }
@@ -107,7 +109,9 @@ impl Index {
                 Some(Shown::Test(path, function)) => {
                     out.push_str(&format!("Test: `{function}` in `{path}`.\n\n"));
                 }
-                Some(Shown::NotBuilt) => out.push_str("Not in this version.\n\n"),
+                Some(Shown::NotBuilt(key)) => {
+                    out.push_str(&format!("Not in this version: `{key}`.\n\n"));
+                }
                 // What stands between two of a list was a line end.
                 None if line.is_empty() && out.ends_with("\n\n") => {}
                 None => {

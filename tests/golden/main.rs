@@ -17,6 +17,7 @@ mod stage;
 
 use case::Case;
 use index::{Index, Shown};
+use policies::schema::KEYS;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -118,7 +119,12 @@ fn every_rule_is_shown_and_every_case_shows_one() {
                     breaches.push(format!("there is no case {name}"));
                 }
                 Shown::Case(name) => unused.retain(|case| *case != name),
-                Shown::NotBuilt => {}
+                Shown::NotBuilt(key) => {
+                    let refused = KEYS.iter().any(|k| k.path == key && !k.built);
+                    if !refused {
+                        breaches.push(format!("{key} is no key that is refused"));
+                    }
+                }
                 Shown::Test(path, function) => breaches.extend(missing(path, function)),
             }
         }
