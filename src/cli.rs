@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::ctl::{self, CallArgs, CallsArgs, ReloadArgs};
+use crate::ctl::{self, CallArgs, CallsArgs, DrainArgs, ReloadArgs};
 use crate::daemon::{Daemon, StartError};
 use crate::registry::Modules;
 use crate::reload::Origin;
@@ -59,6 +59,8 @@ enum Command {
     Call(CallArgs),
     /// Makes a running daemon read its configuration again; shows what changed, or every error.
     Reload(ReloadArgs),
+    /// Ends a running daemon: no new calls, running ones may end, the rest get BYE.
+    Drain(DrainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +126,7 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Calls(args) => ctl::calls(&args),
         Command::Call(args) => ctl::call(&args),
         Command::Reload(args) => ctl::reload(&args),
+        Command::Drain(args) => ctl::drain(&args),
     };
     ExitCode::from(code)
 }

@@ -2,18 +2,25 @@
 
 use crate::admin::{self, Admin};
 use crate::calls::{Calls, Tap};
+use crate::drain::Drain;
+use crate::events::Events;
 use crate::reload::{Origin, Parts, Reloader};
+use axum::Router;
 use media_relay::MediaRelay;
 use policies::Compiled;
 use sbc_core::endpoint::{Endpoint, EndpointConfig};
 use sbc_core::net::Network;
 use sbc_core::ports::{MediaEvent, MediaEvents, PolicyEngine, SessionId};
 use sbc_core::transport::{BindError, Transports};
-use sbc_core::{Entropy, SystemClock};
+use sbc_core::{Clock, Entropy, SystemClock};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long answers may take that are on their way when the daemon ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Why a daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +67,10 @@ pub struct Daemon {
     reloader: Arc<Reloader>,
     api: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
+    drain: Arc<Drain>,
     stop: watch::Sender<bool>,
+    /// What serves HTTP, until somebody waits for its end.
+    serving: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The media plane is there before the endpoint that hears of it.
@@ -111,7 +121,9 @@ impl Daemon {
             Arc::new(clock),
             hears,
         )?);
-        let calls = Arc::new(Calls::new(compiled.config.log.private, tap));
+        let events = Arc::new(Events::new(clock.now().unix));
+        let private = compiled.config.log.private;
+        let calls = Arc::new(Calls::new(private, Arc::clone(&events), tap));
         let endpoint = Endpoint::start(EndpointConfig {
             transports,
             media: Arc::clone(&media) as _,
@@ -130,11 +142,15 @@ impl Daemon {
             clock,
         };
         let reloader = Arc::new(Reloader::new(origin, parts, compiled));
+        let drain = Arc::new(Drain::new(clock, Arc::clone(&events)));
         let admin = Admin {
             calls,
             media: Arc::clone(&media),
             endpoint: endpoint.clone(),
             reloader: Arc::clone(&reloader),
+            drain: Arc::clone(&drain),
+            events,
+            stop: stop.subscribe(),
         };
         let address = |l: &Option<tokio::net::TcpListener>| l.as_ref()?.local_addr().ok();
         let daemon = Self {
@@ -144,20 +160,23 @@ impl Daemon {
             reloader,
             api: address(&api),
             metrics: address(&metrics),
+            drain,
             stop,
+            serving: Mutex::default(),
         };
-        if let Some(listener) = api {
-            let pages = admin::api(admin.clone());
-            tokio::spawn(admin::serve(listener, pages, daemon.stop.subscribe()));
-        }
-        if let Some(listener) = metrics {
-            tokio::spawn(admin::serve(
-                listener,
-                admin::metrics(admin),
-                daemon.stop.subscribe(),
-            ));
-        }
+        daemon.serve(api, admin::api(admin.clone()));
+        daemon.serve(metrics, admin::metrics(admin));
         Ok(daemon)
+    }
+
+    fn serve(&self, listener: Option<tokio::net::TcpListener>, pages: Router) {
+        let Some(listener) = listener else { return };
+        let serving = tokio::spawn(admin::serve(listener, pages, self.stop.subscribe()));
+        self.serving().push(serving);
+    }
+
+    fn serving(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Realms and listeners, with the ports that the system chose where the configuration said 0.
@@ -200,10 +219,23 @@ impl Daemon {
         self.metrics
     }
 
+    /// Whether it drains.
+    pub(crate) fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
     /// Stops listening and closes the media plane; what is queued is sent within a bound, files are
     /// finished.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
+        let serving = std::mem::take(&mut *self.serving());
+        for mut serving in serving {
+            // Whoever asked for a drain that ends at once wants an answer, too.
+            let ended = tokio::time::timeout(LAST_ANSWERS, &mut serving).await;
+            if ended.is_err() {
+                serving.abort();
+            }
+        }
         self.endpoint.shutdown().await;
         let media = Arc::clone(&self.media);
         // Joins threads; a panic in one of them was logged there.

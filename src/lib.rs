@@ -10,6 +10,8 @@ mod cli;
 mod ctl;
 mod daemon;
 mod demo;
+mod drain;
+mod events;
 mod limits;
 mod logging;
 mod metrics;

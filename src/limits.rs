@@ -6,3 +6,7 @@ pub(crate) const FINISHED_CALLS: usize = 1_000;
 pub(crate) const ROWS_AT_ONCE: usize = 256;
 /// Changes of a reload that the log names; the API has them all.
 pub(crate) const LOGGED_CHANGES: usize = 50;
+/// Events that wait for a listener; the older ones go, and it learns how many.
+pub(crate) const EVENTS: usize = 1_024;
+/// Listeners to events at a time.
+pub(crate) const LISTENERS: usize = 16;

@@ -1,48 +1,45 @@
 //! Signals, and what the service manager is told.
 
 use crate::daemon::Daemon;
+use crate::drain;
 use crate::reload::Reloader;
 use rustix::time::{ClockId, clock_gettime};
 use std::os::unix::net::UnixDatagram;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::timeout;
 
-/// How long BYEs of the calls that drain cut off may wait for their answers.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// Waits for SIGTERM or SIGINT, then drains: no new calls, running ones may end within `drain` of
-/// the configuration, the rest get BYE. A second signal ends at once. SIGHUP reloads until then.
+/// Waits for SIGTERM or SIGINT, or until somebody else has told the daemon to drain; then drains. A
+/// second signal ends at once. SIGHUP reloads until then.
 pub(crate) async fn until_ended(signals: Signals, daemon: &Daemon) {
     let Signals { mut ends, hang_up } = signals;
     let reloads = tokio::spawn(reload_at(hang_up, Arc::clone(daemon.reloader())));
-    ends.terminated().await;
-    reloads.abort();
-    let grace = daemon.grace();
-    tracing::info!(
-        calls = daemon.endpoint().calls(),
-        grace_s = grace.as_secs(),
-        "draining"
-    );
-    notify("STOPPING=1");
-    tokio::select! {
-        () = drain(daemon, grace) => tracing::info!("drained"),
-        () = ends.terminated() => tracing::warn!("ended before every call was over"),
-    }
-}
-
-async fn drain(daemon: &Daemon, grace: Duration) {
-    let endpoint = daemon.endpoint();
-    endpoint.drain();
-    if timeout(grace, endpoint.idle()).await.is_err() {
-        tracing::info!(calls = endpoint.calls(), "ending the calls that are left");
-        endpoint.end_all().await;
-        if timeout(LAST_WORDS, endpoint.idle()).await.is_err() {
-            tracing::warn!(calls = endpoint.calls(), "calls whose BYE got no answer");
+    let drain = daemon.drain();
+    let mut signalled = tokio::select! {
+        () = ends.terminated() => {
+            drain.hasten(daemon.grace());
+            true
         }
+        _ = drain.begun() => false,
+    };
+    reloads.abort();
+    notify("STOPPING=1");
+    let mut over = pin!(drain::run(daemon));
+    loop {
+        tokio::select! {
+            () = &mut over => {
+                tracing::info!("drained");
+                return;
+            }
+            () = ends.terminated() => {}
+        }
+        if signalled {
+            tracing::warn!("ended before every call was over");
+            return;
+        }
+        drain.hasten(daemon.grace());
+        signalled = true;
     }
-    daemon.shutdown().await;
 }
 
 /// Each SIGHUP reloads. Those that arrive while a reload goes on are one more: the file may have

@@ -11,3 +11,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const PAGE: usize = 1_000;
 /// Where nothing is asked for.
 pub(super) const PAGE_DEFAULT: usize = 100;
+/// The body of a request: all of them are short.
+pub(super) const BODY_BYTES: usize = 4_096;
+/// The longest drain that can be asked for: a week.
+pub(super) const GRACE: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Between two signs of life in a stream of events: below `PATIENCE`, which would end it.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(5);

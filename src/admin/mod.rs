@@ -1,8 +1,11 @@
 //! HTTP: the API and the metrics page. Each on its own address, loopback unless configured
 //! otherwise.
 
+mod body;
 mod bounded;
 mod calls;
+mod drain;
+mod events;
 mod health;
 mod limits;
 mod openapi;
@@ -13,6 +16,8 @@ pub(crate) mod tests;
 mod views;
 
 use crate::calls::Calls;
+use crate::drain::Drain;
+use crate::events::Events;
 use crate::reload::Reloader;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -37,6 +42,10 @@ pub(crate) struct Admin {
     pub(crate) media: Arc<MediaRelay>,
     pub(crate) endpoint: Endpoint,
     pub(crate) reloader: Arc<Reloader>,
+    pub(crate) drain: Arc<Drain>,
+    pub(crate) events: Arc<Events>,
+    /// The daemon ends.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// Serves a router until `stop` says so.
@@ -62,6 +71,8 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 fn pages() -> Vec<Page> {
     let mut pages = calls::pages();
     pages.extend(reload::pages());
+    pages.extend(drain::pages());
+    pages.extend(events::pages());
     pages.extend(health::pages());
     pages
 }

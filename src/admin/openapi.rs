@@ -189,6 +189,11 @@ pub(crate) fn word(words: &[&str], about: &str) -> Value {
     json!({ "type": "string", "enum": words, "description": about })
 }
 
+/// True or false.
+pub(crate) fn flag(about: &str) -> Value {
+    json!({ "type": "boolean", "description": about })
+}
+
 /// A number from 0 on.
 pub(crate) fn number(about: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": about })

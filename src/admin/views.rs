@@ -56,7 +56,7 @@ struct Port {
 }
 
 #[derive(Debug, Serialize)]
-struct Recorder {
+pub(super) struct Recorder {
     recorder: String,
     server: String,
     state: &'static str,
@@ -198,7 +198,7 @@ impl Port {
 }
 
 impl Recorder {
-    fn new(state: &RecorderState) -> Self {
+    pub(super) fn new(state: &RecorderState) -> Self {
         Self {
             recorder: state.recorder.to_string(),
             server: state.server.to_string(),

@@ -2,6 +2,7 @@
 
 mod table;
 
+use crate::events::{Events, What};
 use crate::logging::party;
 use crate::metrics::{Metrics, status_name};
 use sbc_core::UnixMillis;
@@ -143,15 +144,17 @@ pub(crate) struct Calls {
     table: Mutex<Table>,
     pub(crate) metrics: Metrics,
     private: AtomicBool,
+    events: Arc<Events>,
     tap: Option<Arc<dyn Tap>>,
 }
 
 impl Calls {
-    pub(crate) fn new(private: bool, tap: Option<Arc<dyn Tap>>) -> Self {
+    pub(crate) fn new(private: bool, events: Arc<Events>, tap: Option<Arc<dyn Tap>>) -> Self {
         Self {
             table: Mutex::default(),
             metrics: Metrics::new(),
             private: AtomicBool::new(private),
+            events,
             tap,
         }
     }
@@ -214,12 +217,23 @@ impl Calls {
             route = &*call.route,
             "call started"
         );
-        self.table().insert(Row::new(key, call, State::Trying));
+        let row = self.table().insert(Row::new(key, call, State::Trying));
+        self.events.tell(What::CallStarted(row));
+    }
+
+    fn went_on(&self, key: CallKey, call: &CallSummary, state: State) -> Option<Arc<Row>> {
+        self.table().update(key, |row| {
+            row.state = state;
+            row.answered_at = call.answered_at;
+            row.call_id_b.clone_from(&call.call_id_b);
+            row.target.clone_from(&call.target);
+        })
     }
 
     fn ended(&self, key: CallKey, call: &CallSummary) {
         self.metrics.call_ended(call);
-        self.table().finish(Row::new(key, call, State::Ended));
+        let row = self.table().finish(Row::new(key, call, State::Ended));
+        self.events.tell(What::CallEnded(row));
         tracing::info!(
             call = &*call.id,
             from = self.party(&call.from),
@@ -247,6 +261,8 @@ impl Calls {
         );
         self.table()
             .update(key, |row| row.recorders.clone_from(&call.recorders));
+        let told = What::Recorder(call.id.clone(), state.clone());
+        self.events.tell(told);
     }
 }
 
@@ -254,19 +270,16 @@ impl Observer for Calls {
     fn on_call(&self, key: CallKey, call: &CallSummary, event: &CallEvent) {
         match event {
             CallEvent::Started => self.started(key, call),
-            CallEvent::Ringing(_) => self.table().update(key, |row| {
-                row.state = State::Ringing;
-                row.call_id_b.clone_from(&call.call_id_b);
-                row.target.clone_from(&call.target);
-            }),
+            CallEvent::Ringing(_) => {
+                if let Some(row) = self.went_on(key, call, State::Ringing) {
+                    self.events.tell(What::CallRinging(row));
+                }
+            }
             CallEvent::Answered => {
                 self.metrics.call_answered();
-                self.table().update(key, |row| {
-                    row.state = State::Answered;
-                    row.answered_at = call.answered_at;
-                    row.call_id_b.clone_from(&call.call_id_b);
-                    row.target.clone_from(&call.target);
-                });
+                if let Some(row) = self.went_on(key, call, State::Answered) {
+                    self.events.tell(What::CallAnswered(row));
+                }
             }
             CallEvent::Recorder(state) => self.recorder(key, call, state),
             CallEvent::Ended(summary) => self.ended(key, summary),
@@ -275,7 +288,10 @@ impl Observer for Calls {
 
     fn on_lost(&self, key: CallKey) {
         self.metrics.call_lost();
-        self.table().forget(key);
+        let row = self.table().forget(key);
+        if let Some(row) = row {
+            self.events.tell(What::CallLost(row));
+        }
         tracing::error!(
             call = key.0,
             "a fault of this program ended a call; please report it"
@@ -334,7 +350,8 @@ pub(crate) mod tests {
     }
 
     fn calls(count: u64) -> Calls {
-        let calls = Calls::new(false, None);
+        let events = Arc::new(Events::new(UnixMillis(0)));
+        let calls = Calls::new(false, events, None);
         for key in 0..count {
             calls.on_call(CallKey(key), &summary(key), &CallEvent::Started);
         }

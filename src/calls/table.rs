@@ -19,36 +19,46 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn insert(&mut self, row: Row) {
+    pub(super) fn insert(&mut self, row: Row) -> Arc<Row> {
+        let row = Arc::new(row);
         self.keys.insert(row.id.clone(), row.key);
-        self.running.insert(row.key, Arc::new(row));
+        self.running.insert(row.key, Arc::clone(&row));
+        row
     }
 
-    pub(super) fn update(&mut self, key: CallKey, change: impl FnOnce(&mut Row)) {
-        if let Some(row) = self.running.get_mut(&key) {
-            change(Arc::make_mut(row));
-        }
+    /// The row as it is now, where the call is not over.
+    pub(super) fn update(
+        &mut self,
+        key: CallKey,
+        change: impl FnOnce(&mut Row),
+    ) -> Option<Arc<Row>> {
+        let row = self.running.get_mut(&key)?;
+        change(Arc::make_mut(row));
+        Some(Arc::clone(row))
     }
 
     /// The call is over: `row` is what it was. The oldest finished one goes where there are too
     /// many.
-    pub(super) fn finish(&mut self, row: Row) {
+    pub(super) fn finish(&mut self, row: Row) -> Arc<Row> {
+        let row = Arc::new(row);
         let key = row.key;
         self.running.remove(&key);
         self.keys.insert(row.id.clone(), key);
-        self.finished.insert(key, Arc::new(row));
+        self.finished.insert(key, Arc::clone(&row));
         self.ends.push_back(key);
         if self.ends.len() > FINISHED_CALLS {
             let oldest = self.ends.pop_front();
             let gone = oldest.and_then(|oldest| self.finished.remove(&oldest));
             gone.map(|gone| self.keys.remove(&gone.id));
         }
+        row
     }
 
     /// The call is gone, and nothing is known of its end.
-    pub(super) fn forget(&mut self, key: CallKey) {
-        let gone = self.running.remove(&key);
-        gone.map(|gone| self.keys.remove(&gone.id));
+    pub(super) fn forget(&mut self, key: CallKey) -> Option<Arc<Row>> {
+        let gone = self.running.remove(&key)?;
+        self.keys.remove(&gone.id);
+        Some(gone)
     }
 
     /// How many are not over.
@@ -100,7 +110,9 @@ mod tests {
     fn rows_are_taken_a_bounded_number_at_a_time_and_each_once() {
         let mut table = Table::default();
         let calls = ROWS_AT_ONCE as u64 * 2 + 1;
-        (0..calls).for_each(|key| table.insert(row(key)));
+        for key in 0..calls {
+            table.insert(row(key));
+        }
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
             let rows = table.behind(after, false);

@@ -1,12 +1,14 @@
 //! The commands that talk to a running daemon through its HTTP API.
 
 mod calls;
+mod drain;
 mod http;
 mod limits;
 mod reload;
 mod table;
 
 pub(crate) use calls::{CallArgs, CallsArgs, call, calls};
+pub(crate) use drain::{DrainArgs, drain};
 pub(crate) use reload::{ReloadArgs, reload};
 
 use crate::cli::{complain, exit};

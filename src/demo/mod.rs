@@ -12,6 +12,7 @@ mod tone;
 
 use crate::cli::{DemoArgs, complain, exit, failed_start, say};
 use crate::daemon::Daemon;
+use crate::drain;
 use crate::registry::Modules;
 use ladder::Ladder;
 use phone::{Callee, Caller};
@@ -214,8 +215,11 @@ impl Stage {
                 "The SBC stays up: http://{api}/v1/calls (Ctrl-C ends it)."
             ));
         }
-        if tokio::signal::ctrl_c().await.is_err() {
-            complain("sbc demo: signals cannot be caught; ending");
+        tokio::select! {
+            caught = tokio::signal::ctrl_c() => if caught.is_err() {
+                complain("sbc demo: signals cannot be caught; ending");
+            },
+            () = drain::run(&self.sbc) => {}
         }
     }
 }

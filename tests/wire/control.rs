@@ -51,7 +51,7 @@ impl Running {
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         let cdr = folder.path().join("cdr.jsonl");
         setup.more = format!(
-            "observe: {{ api: \"{api}\" }}\ncontrol:\n  \
+            "drain: 0s\nobserve: {{ api: \"{api}\" }}\ncontrol:\n  \
              cdr: {{ sinks: [ {{ file: \"{}\" }} ] }}\n",
             cdr.display()
         );
@@ -247,6 +247,53 @@ fn what_is_wrong_on_the_command_line_exits_64() {
     }
     let (code, said) = ended(sbc(&["calls"]).env("SBC_API", "ftp://a"));
     assert_eq!((code, said.contains("SBC_API")), (Some(64), true), "{said}");
+}
+
+#[test]
+fn a_drain_from_the_command_line_is_answered_and_ends_the_daemon() {
+    let mut running = Running::start();
+    running.call();
+    let told = running.ask_json(&["drain", "--grace", "10m"]);
+    assert_eq!(
+        (&told["already"], &told["calls"]),
+        (&false.into(), &1.into())
+    );
+    let (code, said) = running.ask(&["drain", "--grace", "0s"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("drained already"), "{said}");
+    let mut late = running.caller.dialog("4930123456");
+    let offer = running.caller.sdp(4000);
+    running.caller.send(&mut late, "INVITE", "", &offer);
+    let refused = running.caller.expect("503");
+    late.refused(&refused);
+    running.caller.send(&mut late, "ACK", "", "");
+    let (code, said) = running.ask(&["drain", "--grace", "soon"]);
+    assert_eq!(
+        (code, said.contains("30s or 2h")),
+        (Some(1), true),
+        "{said}"
+    );
+    // A signal now means the configured grace, which is none here; it does not cut calls off.
+    running.process.terminate();
+    for peer in [&mut running.caller, &mut running.callee] {
+        let bye = peer.expect("BYE");
+        peer.reply(&bye, "200 OK", "", "");
+    }
+    let status = running.process.wait_for_end(PATIENCE);
+    assert_eq!(status.code(), Some(0), "{}", running.process.output());
+    assert!(!running.process.output().contains("before every call"));
+}
+
+/// Nothing is left to wait for: the answer must not be lost with the process.
+#[test]
+fn a_drain_that_ends_at_once_is_answered() {
+    for _ in 0..10 {
+        let mut running = Running::start();
+        let told = running.ask_json(&["drain", "--grace", "0s"]);
+        assert_eq!(told["calls"], 0);
+        let status = running.process.wait_for_end(PATIENCE);
+        assert_eq!(status.code(), Some(0), "{}", running.process.output());
+    }
 }
 
 /// As `sbc calls | head -0` does it.

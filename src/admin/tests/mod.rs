@@ -1,31 +1,38 @@
 //! The pages, asked without sockets.
 
 mod contents;
+mod drain;
+mod events;
 mod list;
 mod schema;
 
 use super::{Admin, api};
 use crate::calls::Calls;
 use crate::calls::tests::summary;
+use crate::drain::Drain;
+use crate::events::Events;
 use crate::reload::{Origin, Parts, Reloader};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
 use media_relay::MediaRelay;
 use sbc_core::b2bua::{CallEvent, CallKey};
 use sbc_core::endpoint::{Endpoint, EndpointConfig, Observer};
 use sbc_core::net::Network;
 use sbc_core::ports::{MediaEvent, MediaEvents, SessionId};
 use sbc_core::transport::Transports;
-use sbc_core::{Entropy, SystemClock};
+use sbc_core::{Entropy, SystemClock, UnixMillis};
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 /// The pages of an SBC that has no listeners; its calls are told to it by the tests.
 pub(crate) struct Site {
     pub(crate) admin: Admin,
     pub(super) router: Router,
+    pub(super) stop: watch::Sender<bool>,
 }
 
 /// What a page answered.
@@ -59,7 +66,8 @@ impl Site {
         let config = media_relay::Config::default();
         let media = MediaRelay::start(config, Arc::new(clock), Arc::new(Deaf)).unwrap();
         let media = Arc::new(media);
-        let calls = Arc::new(Calls::new(false, None));
+        let events = Arc::new(Events::new(UnixMillis(1_700_000_000_000)));
+        let calls = Arc::new(Calls::new(false, Arc::clone(&events), None));
         let endpoint = Endpoint::start(EndpointConfig {
             transports,
             media: Arc::clone(&media) as _,
@@ -75,14 +83,23 @@ impl Site {
             clock,
         };
         let reloader = Arc::new(Reloader::new(origin, parts, compiled));
+        let drain = Arc::new(Drain::new(clock, Arc::clone(&events)));
+        let stop = watch::Sender::new(false);
         let admin = Admin {
             calls,
             media,
             endpoint,
             reloader,
+            drain,
+            events,
+            stop: stop.subscribe(),
         };
         let router = api(admin.clone());
-        Self { admin, router }
+        Self {
+            admin,
+            router,
+            stop,
+        }
     }
 
     /// So many calls have begun, with the keys from 0 on.
@@ -103,14 +120,11 @@ impl Site {
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> Reply {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.into()).unwrap(),
-        }
+        Reply::of(self.raw(request).await).await
+    }
+
+    pub(super) async fn raw(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub(super) async fn get(&self, path: &str) -> Reply {
@@ -119,6 +133,16 @@ impl Site {
 }
 
 impl Reply {
+    async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 24).await.unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.into()).unwrap(),
+        }
+    }
+
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
@@ -131,6 +155,13 @@ pub(super) fn request(method: &str, path: &str, body: &'static str) -> Request<B
         .header(header::HOST, "127.0.0.1:8080")
         .body(Body::from(body))
         .unwrap()
+}
+
+pub(super) fn json_request(method: &str, path: &str, body: &'static str) -> Request<Body> {
+    let mut request = request(method, path, body);
+    let json = header::HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::CONTENT_TYPE, json);
+    request
 }
 
 /// What the pages are told of.
