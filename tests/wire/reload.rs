@@ -413,7 +413,12 @@ fn the_command_shows_what_changed_or_every_error() {
     assert!(said.contains("configuration 2 is still used"), "{said}");
     let (code, said) = running.sbc_reload(&["--json"]);
     assert_eq!(code, Some(78), "{said}");
-    let json: Value = serde_json::from_str(said.lines().next().unwrap()).expect("JSON");
+    // Beside it, in either order, is what goes to stderr.
+    let line = said
+        .lines()
+        .find(|line| line.starts_with('{'))
+        .expect(&said);
+    let json: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(json["result"], "refused");
 }
 
