@@ -8,9 +8,9 @@
 
 use crate::problem::{About, Errors, Problem, Source};
 use crate::schema::Spanned;
-use crate::tree::{self, Budget, Data, Entry, Node};
+use crate::tree::{self, Budget, Data, Entry, Node, Position};
 use crate::visit::{self, Report};
-use crate::{decode, limits};
+use crate::{decode, limits, syntax};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -98,12 +98,14 @@ impl Reader {
             Ok(root) => {
                 let source = Source::new(&name, text, Some(root.clone()));
                 self.report.add(source, first);
+                oddities(&mut self.report, text, &root);
                 Some(root)
             }
             Err(error) => {
                 self.report.add(Source::new(&name, text, None), first);
-                let hint = String::new();
-                self.report.push(error.at, About::Text, error.message, hint);
+                let (message, hint) = (error.message, error.hint);
+                self.report.push(error.at, About::Text, message, hint);
+                self.report.lacks_a_part();
                 None
             }
         }
@@ -187,6 +189,7 @@ impl Reader {
                     RELATIVE.to_owned()
                 };
                 self.report.value(name.at, message, hint);
+                self.report.lacks_a_part();
                 return Vec::new();
             }
         };
@@ -244,6 +247,52 @@ impl Reader {
             return None;
         }
         Some(id)
+    }
+}
+
+/// What YAML takes and nobody means: tabs before the text of a line, a quote at one end only.
+fn oddities(report: &mut Report, text: &str, root: &Node) {
+    let tabs: Vec<u32> = if text.contains('\t') {
+        let lines = text.lines().zip(1..);
+        let with_tab = lines.filter(|(line, _)| syntax::tab_before_text(line).is_some());
+        with_tab.map(|(_, number)| number).collect()
+    } else {
+        Vec::new()
+    };
+    odd(report, root, &tabs);
+}
+
+fn odd(report: &mut Report, node: &Node, tabs: &[u32]) {
+    match &node.data {
+        Data::Null => {}
+        Data::Scalar { text, plain } => {
+            if *plain && text.ends_with(['"', '\'']) {
+                let hint = "expected quotes at both ends, or none";
+                report.warn(
+                    node.at,
+                    "the value ends with a quote and begins with none",
+                    hint,
+                );
+            }
+        }
+        Data::List(items) => {
+            for item in items {
+                tabbed(report, item.at, tabs);
+                odd(report, item, tabs);
+            }
+        }
+        Data::Map(entries) => {
+            for entry in entries {
+                tabbed(report, entry.at, tabs);
+                odd(report, &entry.value, tabs);
+            }
+        }
+    }
+}
+
+fn tabbed(report: &mut Report, at: Position, tabs: &[u32]) {
+    if tabs.binary_search(&at.line).is_ok() {
+        report.value(at, "a tab before the text of a line", "expected spaces");
     }
 }
 

@@ -24,6 +24,7 @@ mod pattern;
 mod problem;
 pub mod schema;
 mod secret;
+mod syntax;
 mod template;
 mod tree;
 mod value;

@@ -29,6 +29,8 @@ pub(crate) const CHANGE: usize = 120;
 pub(crate) const CALLS: u32 = 1_000_000;
 /// `limits.cps`: as above.
 pub(crate) const CPS: u32 = 100_000;
+/// Names that an error text suggests, where several are equally near.
+pub(crate) const SUGGESTED: usize = 3;
 /// Characters of a line that stand in an error text.
 pub(crate) const LINE: usize = 160;
 /// Lines of two bodies, one times the other, that are compared in an explanation.

@@ -304,23 +304,41 @@ pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// ` ; did you mean ..` for the nearest of `names`, where one is near.
+/// The nearest of `names`, where one is near.
 pub(crate) fn nearest<'n>(
     wrong: &str,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
+    suggested(wrong, names).first().copied()
+}
+
+/// The nearest of `names`, all that are equally near; none where none is near.
+pub(crate) fn suggested<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let lower = wrong.to_lowercase();
-    names
-        .into_iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                name,
-            )
-        })
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count().min(wrong.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
+    let mut best = Vec::new();
+    let mut least = usize::MAX;
+    for name in names {
+        let distance = strsim::damerau_levenshtein(&lower, &name.to_lowercase());
+        if distance > 1 + name.chars().count().min(wrong.len()) / 4 || distance > least {
+            continue;
+        }
+        if distance < least {
+            best.clear();
+            least = distance;
+        }
+        if best.len() < limits::SUGGESTED {
+            best.push(name);
+        }
+    }
+    best
+}
+
+/// `; did you mean ..`, where there is anything that may have been meant.
+pub(crate) fn did_you_mean(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        names => format!("; did you mean `{}`?", names.join("` or `")),
+    }
 }
 
 /// `expected one of: a, b, c; did you mean `b`?`, for a name that is none of `names`.
@@ -330,8 +348,6 @@ pub(crate) fn expected(wrong: &str, what: &str, names: &[&str]) -> String {
         names if names.len() > 30 => format!("expected the name of a {what}"),
         names => format!("expected one of: {}", names.join(", ")),
     };
-    if let Some(name) = nearest(wrong, names.iter().copied()) {
-        hint.push_str(&format!("; did you mean `{name}`?"));
-    }
+    hint.push_str(&did_you_mean(&suggested(wrong, names.iter().copied())));
     hint
 }

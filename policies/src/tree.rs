@@ -4,6 +4,7 @@
 //! can report all of them. Scalars stay text: what `0123` means is decided by who reads it.
 
 use crate::limits;
+use crate::syntax;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 
@@ -126,6 +127,9 @@ impl Node {
 pub(crate) struct SyntaxError {
     pub(crate) at: Position,
     pub(crate) message: String,
+    pub(crate) hint: String,
+    /// Whether the text breaks the rules of YAML, and not only ours.
+    pub(crate) is_syntax: bool,
 }
 
 /// What the files of one configuration use up together.
@@ -158,10 +162,13 @@ pub(crate) fn parse(text: &str, budget: &mut Budget) -> Result<Node, SyntaxError
             Ok((event, span)) => builder.take(event, span)?,
             Err(error) => {
                 let at = builder.position(Span::empty(*error.marker()));
-                return Err(SyntaxError {
+                let error = SyntaxError {
                     at: last_text(text, at),
                     message: format!("this is not YAML: {}", error.info()),
-                });
+                    hint: String::new(),
+                    is_syntax: true,
+                };
+                return Err(syntax::blame(text, error));
             }
         }
     }
@@ -220,6 +227,8 @@ impl<'b> Builder<'b> {
         SyntaxError {
             at: self.position(Span::empty(at)),
             message: message.to_owned(),
+            hint: String::new(),
+            is_syntax: false,
         }
     }
 

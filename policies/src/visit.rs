@@ -6,7 +6,7 @@
 //! something mandatory is missing or wrong; all else falls back to its default, with an error on
 //! record.
 
-use crate::problem::{About, Problem, Source, expected, nearest};
+use crate::problem::{About, Problem, Source, did_you_mean, expected, suggested};
 use crate::schema::{Secret, Spanned, keys};
 use crate::tree::{Data, Entry, Node, Position};
 use std::collections::HashMap;
@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub(crate) struct Report {
     /// With the id of the first key or value of each, in this order.
     sources: Vec<(u32, Arc<Source>)>,
+    /// Whether a file could not be read: what is missing may be in it.
+    lacks_a_part: bool,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
     secrets: HashMap<u32, Secret>,
@@ -28,6 +30,7 @@ impl Report {
     pub(crate) fn new() -> Self {
         Self {
             sources: Vec::new(),
+            lacks_a_part: false,
             errors: Vec::new(),
             warnings: Vec::new(),
             secrets: HashMap::new(),
@@ -38,6 +41,21 @@ impl Report {
     pub(crate) fn add(&mut self, source: Source, first: u32) {
         let source = source.numbered(self.sources.len());
         self.sources.push((first, Arc::new(source)));
+    }
+
+    /// Notes that a file could not be read.
+    pub(crate) fn lacks_a_part(&mut self) {
+        self.lacks_a_part = true;
+    }
+
+    /// Whether a file could not be read.
+    pub(crate) fn is_in_part(&self) -> bool {
+        self.lacks_a_part
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.len()
     }
 
     /// The file in which something stands.
@@ -201,17 +219,37 @@ impl<'t> MapView<'t> {
     /// The entry of a key that must be there.
     pub(crate) fn required(&self, report: &mut Report, key: &'static str) -> Option<&'t Entry> {
         let entry = self.get(key);
-        if entry.is_none() {
+        if entry.is_none() && !self.is_mistyped(key) {
             report.missing(self.at, self.schema, key);
         }
         entry
     }
 
-    /// Reports that one of several keys is missing, unless a key of a later version stands there in
-    /// its place, which is an error of its own.
+    /// Whether an unknown key was meant to be this one: then that is what there is to say.
+    pub(crate) fn is_mistyped(&self, key: &str) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| !self.is_known(entry) && self.suggested(&entry.key).contains(&key))
+    }
+
+    fn is_known(&self, entry: &Entry) -> bool {
+        let is_later = || keys::later_doc(self.schema, &entry.key).is_some();
+        keys::is_built(self.schema, &entry.key) || is_later()
+    }
+
+    /// What an unknown key may have been meant to be.
+    fn suggested(&self, key: &str) -> Vec<&'static str> {
+        let names = keys::built(self.schema);
+        let all = names.into_iter().chain(keys::all_later(self.schema));
+        suggested(key, all)
+    }
+
+    /// Reports that one of several keys is missing, unless a key of a later version or one that is
+    /// mistyped stands there in its place, which is an error of its own.
     pub(crate) fn lacks(&self, report: &mut Report, keys: &str, hint: &str) {
         let later = |e: &Entry| keys::later_doc(self.schema, &e.key).is_some();
-        if self.entries.iter().any(later) {
+        let mut names = keys.split('`').skip(1).step_by(2);
+        if self.entries.iter().any(later) || names.any(|name| self.is_mistyped(name)) {
             return;
         }
         let message = format!("missing key {keys}");
@@ -235,10 +273,7 @@ impl<'t> MapView<'t> {
             }
             let names = keys::built(self.schema);
             let mut hint = format!("expected one of: {}", names.join(", "));
-            let all = names.iter().copied().chain(keys::all_later(self.schema));
-            if let Some(name) = nearest(&entry.key, all) {
-                hint.push_str(&format!("; did you mean `{name}`?"));
-            }
+            hint.push_str(&did_you_mean(&self.suggested(&entry.key)));
             report.key(entry.at, format!("unknown key `{}`", entry.key), hint);
         }
     }

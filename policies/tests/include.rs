@@ -35,7 +35,14 @@ fn sound(files: &[(&str, &str)]) -> (Compiled, TempDir) {
 fn wrong(files: &[(&str, &str)]) -> String {
     let dir = folder(files);
     let error = load(&dir.path().join("sbc.yaml")).expect_err("an error");
-    error.replace(&format!("{}/", dir.path().display()), "")
+    let error = error.replace(&format!("{}/", dir.path().display()), "");
+    // Which keys there are is not of interest here.
+    let mut parts = error.split("expected one of: ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| {
+        let rest = part.split_once("; ").map_or("", |(_, rest)| rest);
+        all + rest
+    })
 }
 
 fn routes(compiled: &Compiled) -> Vec<&str> {
@@ -149,22 +156,19 @@ fn every_error_of_every_file_has_its_place() {
         ]),
         "sbc.yaml:4:1: unknown key `realm` at the top level
     4 | realm: x
-      | ^^^^^ expected one of: version, include, listeners, realms, trunks, recorders, \
-profiles, routes, control, observe, drain, log, srs, limits; did you mean `realms`?
+      | ^^^^^ did you mean `realms`?
 a.yaml:2:24: routes[0].reject: `4` is not a status code from 300 to 699
     2 |   - { name: y, reject: 4 }
       |                        ^ expected a status code from 300 to 699
-b.yaml:1:26: this is not YAML: while parsing a flow mapping, did not find expected \
-',' or '}'
+b.yaml:1:9: this is not YAML: the brace is not closed
     1 | trunks: { t: { realm: q }
-      |                          ^
+      |         ^ expected }
 sub/c.yaml:2:10: version: version 2 is not known
     2 | version: 2
       |          ^ expected 1
 sub/e.yaml:1:18: unknown key `extend` in profiles.p
     1 | profiles: { p: { extend: q } }
-      |                  ^^^^^^ expected one of: extends, media, control, headers, request_uri, \
-transparent_dialog_ids, record; did you mean `extends`?
+      |                  ^^^^^^ did you mean `extends`?
 d.yaml:1:1: `hello` is not a map
     1 | hello
       | ^^^^^ expected sections, like `trunks:` or `routes:`"

@@ -118,6 +118,20 @@ fn a_limit_may_be_so_high() {
 }
 
 #[test]
+fn so_many_names_are_suggested() {
+    let profiles = ["pa", "pb", "pc", "pd"];
+    for (count, wanted) in [(2, 2), (3, 3), (4, 3)] {
+        let more: String = profiles[..count]
+            .iter()
+            .map(|p| format!("  {p}x: {{}}\n"))
+            .collect();
+        let error = printed(&sound("", &more, "pex"));
+        let (_, suggested) = error.split_once("did you mean ").expect("a suggestion");
+        assert_eq!(suggested.matches('`').count(), 2 * wanted, "{error}");
+    }
+}
+
+#[test]
 fn a_long_line_is_shown_in_part() {
     let shown = |chars: usize| {
         let key = "wrong: ";

@@ -6,6 +6,7 @@ mod border;
 mod control;
 mod flows;
 mod large;
+mod mistakes;
 mod peers;
 mod probe;
 mod race;

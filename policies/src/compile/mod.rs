@@ -43,10 +43,18 @@ struct Scope<'c> {
     config: &'c Config,
     registry: &'c dyn Registry,
     network: Network,
+    /// Whether nothing was wrong when the network was made.
+    is_whole: bool,
     realms: HashMap<&'c str, RealmId>,
 }
 
 impl Scope<'_> {
+    /// Whether every listener of the file is in the network: one that is not was reported.
+    fn knows_listeners(&self) -> bool {
+        let config = self.config;
+        self.is_whole && config.listeners.all_sound() && config.realms.all_sound()
+    }
+
     fn realm(&self, report: &mut Report, name: &Spanned<String>) -> Option<RealmId> {
         let found = self.realms.get(name.value.as_str()).copied();
         if found.is_none() {
@@ -70,11 +78,13 @@ pub(crate) fn compile(
     registry: &dyn Registry,
     shown: Profiles,
 ) -> (Arc<Network>, Arc<Engine>) {
+    let errors = report.count();
     let (network, realms) = network::network(report, config);
     let mut scope = Scope {
         config,
         registry,
         network,
+        is_whole: report.count() == errors,
         realms,
     };
     let apps: Vec<_> = srs(report, &mut scope).into_iter().collect();

@@ -118,7 +118,7 @@ fn known(
     };
     let mut plain = Vec::new();
     for param in params.iter().filter(|p| is_known(&p.key)) {
-        if !every_path(param).all(|(path, _)| is_known(&path)) {
+        if !every_path(param).all(|(path, ..)| is_known(&path)) {
             return None;
         }
         plain.push((param.key.value.clone(), param.value.clone()));
@@ -136,11 +136,12 @@ fn covers(key: &str, path: &str) -> bool {
     is_below(key, path) || (path.ends_with(']') && is_below(path, key))
 }
 
-/// The parameter and all that is in it, each with the position of its name.
-fn every_path(param: &Parameter) -> impl Iterator<Item = (String, Position)> {
-    let own = (param.key.value.clone(), param.key.at);
+/// The parameter and all that is in it: path, name, and position of the name.
+fn every_path(param: &Parameter) -> impl Iterator<Item = (String, &str, Position)> {
+    let key = &param.key;
+    let own = (key.value.clone(), key.value.as_str(), key.at);
     let inner = param.inner.iter();
-    let inner = inner.map(|i| (format!("{}{}", param.key.value, i.path), i.key));
+    let inner = inner.map(|i| (format!("{}{}", key.value, i.path), i.name.as_str(), i.key));
     std::iter::once(own).chain(inner)
 }
 
@@ -152,7 +153,7 @@ fn unknown_params(
     params: &[Parameter],
     place: Place,
 ) {
-    for (path, at) in params.iter().flat_map(every_path) {
+    for (path, name, at) in params.iter().flat_map(every_path) {
         let path = general(&path);
         if keys
             .iter()
@@ -160,8 +161,9 @@ fn unknown_params(
         {
             continue;
         }
-        let (above, name) = path.rsplit_once('.').unwrap_or(("", &path));
-        if name.ends_with(']') || is_in_unknown(keys, above, place) {
+        let above = path.strip_suffix(name).unwrap_or_default();
+        let above = above.trim_end_matches('.');
+        if name.is_empty() || is_in_unknown(keys, above, place) {
             // What is in something unknown was said of that.
             continue;
         }

@@ -160,7 +160,8 @@ impl Compiler<'_> {
                     return None;
                 };
                 let trunk = self.scope.config.trunks.get(name);
-                if trunk.is_some_and(|t| t.targets.is_empty()) {
+                let is_known = self.scope.config.trunks.is_sound(name);
+                if is_known && trunk.is_some_and(|t| t.targets.is_empty()) {
                     let message = format!("the trunk {} has no targets", name.value);
                     report.value(name.at, message, "expected a trunk with `targets`");
                 }
@@ -202,7 +203,8 @@ impl Compiler<'_> {
             Some(From::Any) | None => return,
         };
         let realm = self.scope.network.realm(realm);
-        if realm.trust == Trust::None {
+        let is_known = self.scope.config.realms.is_sound(&realm.name);
+        if is_known && realm.trust == Trust::None {
             report.value(
                 at,
                 format!(
@@ -238,7 +240,8 @@ impl Compiler<'_> {
             return self.scope.realms.get(*only?).copied();
         };
         let id = self.scope.realm(report, name)?;
-        if !self.scope.network.listeners.iter().any(|l| l.realm == id) {
+        let all_known = self.scope.knows_listeners();
+        if all_known && !self.scope.network.listeners.iter().any(|l| l.realm == id) {
             let message = format!("realm {} has no listener that could send", name.value);
             report.value(name.at, message, "expected a realm with listeners");
         }

@@ -9,6 +9,7 @@ mod rest;
 mod routes;
 
 use crate::facts::Field;
+use crate::problem::{did_you_mean, suggested};
 use crate::schema::{Config, Inner, Parameter, Pattern, Spanned, Test, When};
 use crate::tree::{Data, Entry, Node};
 use crate::visit::{self, MapView, Report, Scalar};
@@ -61,8 +62,34 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
         map.required(report, "realms");
         map.required(report, "routes");
     }
+    doubts(report, &map, &mut config);
     map.finish(report);
     config
+}
+
+/// Notes which sections are not there because their names are mistyped, or a file cannot be read:
+/// whoever refers to what is in them is right.
+fn doubts(report: &Report, map: &MapView<'_>, config: &mut Config) {
+    let in_part = report.is_in_part();
+    let lacks = |section: &'static str| {
+        let is_needed = section == "realms" && map.get("listeners").is_some();
+        in_part || (map.get(section).is_none() && (is_needed || map.is_mistyped(section)))
+    };
+    if lacks("listeners") {
+        config.listeners.doubt_all();
+    }
+    if lacks("realms") {
+        config.realms.doubt_all();
+    }
+    if lacks("trunks") {
+        config.trunks.doubt_all();
+    }
+    if lacks("recorders") {
+        config.recorders.doubt_all();
+    }
+    if lacks("profiles") {
+        config.profiles.doubt_all();
+    }
 }
 
 pub(crate) fn version(report: &mut Report, entry: Option<&Entry>) {
@@ -83,8 +110,15 @@ fn named<T>(
     read: impl Fn(&mut Report, &Entry) -> Option<T>,
 ) -> crate::schema::Names<T> {
     let mut names = crate::schema::Names::default();
+    if !matches!(entry.value.data, Data::Map(_) | Data::Null) {
+        names.doubt_all();
+    }
     for entry in visit::names(report, entry, what) {
+        let errors = report.count();
         let value = read(report, entry);
+        if report.count() > errors {
+            names.doubt(&entry.key);
+        }
         let name = Spanned {
             value: entry.key.to_string(),
             at: entry.at,
@@ -132,16 +166,21 @@ fn test(report: &mut Report, entry: &Entry) -> Option<Test> {
             report.later(entry, hint.to_owned());
             None
         }
-        name => {
-            let pattern: Option<Spanned<Pattern>> = visit::field(report, Some(entry));
-            match Field::parse(name) {
-                Ok(field) => Some(Test::Matches(field, pattern?.value)),
-                Err(error) => {
-                    report.key(entry.at, error.to_string(), error.hint());
-                    None
-                }
+        name => match Field::parse(name) {
+            Ok(field) => {
+                let pattern: Option<Spanned<Pattern>> = visit::field(report, Some(entry));
+                Some(Test::Matches(field, pattern?.value))
             }
-        }
+            Err(error) => {
+                let mut hint = error.hint().to_owned();
+                if !hint.contains("did you mean") {
+                    let near = suggested(name, ["not", "any", "expr"]);
+                    hint.push_str(&did_you_mean(&near));
+                }
+                report.key(entry.at, error.to_string(), hint);
+                None
+            }
+        },
     }
 }
 
@@ -162,6 +201,20 @@ fn parameters(entries: &[Entry]) -> Vec<Parameter> {
         .collect()
 }
 
+/// Reports keys that stand twice, however deep.
+fn duplicates(report: &mut Report, node: &Node) {
+    match &node.data {
+        Data::Null | Data::Scalar { .. } => {}
+        Data::List(items) => items.iter().for_each(|item| duplicates(report, item)),
+        Data::Map(entries) => {
+            visit::duplicates(report, entries);
+            for entry in entries {
+                duplicates(report, &entry.value);
+            }
+        }
+    }
+}
+
 fn inner(node: &Node) -> Vec<Inner> {
     let mut all = Vec::new();
     collect(node, "", &mut all);
@@ -177,6 +230,7 @@ fn collect(node: &Node, path: &str, all: &mut Vec<Inner>) {
                 collect(item, &path, all);
                 all.push(Inner {
                     path,
+                    name: String::new(),
                     key: item.at,
                     at: item.at,
                 });
@@ -188,6 +242,7 @@ fn collect(node: &Node, path: &str, all: &mut Vec<Inner>) {
                 collect(&entry.value, &path, all);
                 all.push(Inner {
                     path,
+                    name: entry.key.to_string(),
                     key: entry.at,
                     at: visit::node_position(&entry.value, entry.at),
                 });

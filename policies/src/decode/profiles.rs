@@ -2,6 +2,7 @@
 
 use crate::facts::is_token;
 use crate::header;
+use crate::problem::suggested;
 use crate::schema::{HeaderRule, ModuleUse, Names, Profile, Spanned, Verb};
 use crate::template::Template;
 use crate::tree::{Data, Entry, Node, Position};
@@ -80,8 +81,20 @@ fn module(report: &mut Report, node: &Node) -> Option<ModuleUse> {
     };
     // The other keys belong to the module, which checks them.
     let map = MapView::of(report, node, node.at, "profiles.*.control[]")?;
-    let name = map.required(report, "use");
-    let name = visit::field(report, name)?;
+    let Some(name) = map.required(report, "use") else {
+        let others = entries
+            .iter()
+            .filter(|e| suggested(&e.key, ["use"]) == ["use"]);
+        for other in others {
+            let hint = "expected `use` with the name of a module; did you mean `use`?";
+            report.key(other.at, format!("unknown key `{}`", other.key), hint);
+        }
+        return None;
+    };
+    for entry in entries {
+        super::duplicates(report, &entry.value);
+    }
+    let name = visit::field(report, Some(name))?;
     Some(ModuleUse {
         name,
         at: node.at,

@@ -22,7 +22,7 @@ pub(super) fn control(
     for module in visit::names(report, entry, "modules") {
         let params = match &module.value.data {
             Data::Map(entries) => {
-                visit::duplicates(report, entries);
+                super::duplicates(report, &module.value);
                 super::parameters(entries)
             }
             Data::Null => Vec::new(),

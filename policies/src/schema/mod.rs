@@ -19,7 +19,8 @@ use sbc_core::quota::Limits;
 use sbc_core::sdp::{CodecChoice, CodecName};
 use sbc_core::sip::HeaderName;
 use sbc_core::transport::UdpMax;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -48,6 +49,10 @@ pub struct Names<T> {
     entries: Vec<(Spanned<String>, T)>,
     /// Positions in `entries`; nothing for what could not be read.
     index: HashMap<String, Option<usize>>,
+    /// What was read with errors.
+    unsound: HashSet<String>,
+    /// Whether there may be more than could be read.
+    in_part: bool,
 }
 
 impl<T> Default for Names<T> {
@@ -55,6 +60,8 @@ impl<T> Default for Names<T> {
         Self {
             entries: Vec::new(),
             index: HashMap::new(),
+            unsound: HashSet::new(),
+            in_part: false,
         }
     }
 }
@@ -84,16 +91,40 @@ impl<T> Names<T> {
         self.entries.is_empty()
     }
 
+    /// Takes something in. What has a name that is there already was reported, and is left out.
     pub(crate) fn push(&mut self, name: Spanned<String>, value: Option<T>) {
         let at = value.as_ref().map(|_| self.entries.len());
-        self.index.entry(name.value.clone()).or_insert(at);
-        self.entries.extend(value.map(|value| (name, value)));
+        if let Slot::Vacant(slot) = self.index.entry(name.value.clone()) {
+            slot.insert(at);
+            self.entries.extend(value.map(|value| (name, value)));
+        }
+    }
+
+    /// Notes that something was read with errors.
+    pub(crate) fn doubt(&mut self, name: &str) {
+        self.unsound.insert(name.to_owned());
+    }
+
+    /// Notes that there may be more than could be read.
+    pub(crate) fn doubt_all(&mut self) {
+        self.in_part = true;
+    }
+
+    /// Whether what has this name was read without errors: else what it lacks may only have been
+    /// mistyped, and there is no more to say.
+    pub(crate) fn is_sound(&self, name: &str) -> bool {
+        !self.in_part && !self.unsound.contains(name)
+    }
+
+    /// As [`Names::is_sound`], for all of them.
+    pub(crate) fn all_sound(&self) -> bool {
+        !self.in_part && self.unsound.is_empty()
     }
 
     /// Whether the file has this name, even if what it names could not be read: then the reference
     /// is right, and the error is elsewhere.
     pub(crate) fn is_declared(&self, name: &str) -> bool {
-        self.index.contains_key(name)
+        self.in_part || self.index.contains_key(name)
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
@@ -256,6 +287,8 @@ pub struct Parameter {
 pub struct Inner {
     /// Its path below the parameter: `[0].file`.
     pub path: String,
+    /// Its name; empty for an item of a list.
+    pub name: String,
     /// Where its name stands; the value where it has none.
     pub key: Position,
     /// Where its value stands.
