@@ -304,6 +304,7 @@ mod tests {
                 advertise: bind,
                 first_port: 20_000,
                 last_port: 20_009,
+                quarantine: MediaAddress::QUARANTINE,
             };
             Realm {
                 name: name.into(),

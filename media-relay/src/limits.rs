@@ -24,6 +24,9 @@ pub(crate) const RECEIVE_BUFFER_BYTES: usize = 96 * 1024;
 /// Packets looked at before a latch closes (RFC 4961 peers behind NAT need one, an attacker has
 /// to win most of five).
 pub(crate) const LATCH_PACKETS: u8 = 5;
+/// A source that sends nothing for so long may be followed to a new one: longer than a handover,
+/// shorter than people wait.
+pub(crate) const FOLLOW_SILENCE: Duration = Duration::from_secs(2);
 /// Packets that one port takes in a second: video at 100 Mbit/s has fewer, and packets that two
 /// sessions send to each other's ports, each SDP naming the other's, cannot circle any faster.
 pub(crate) const PACKETS_PER_SECOND: u32 = 10_000;

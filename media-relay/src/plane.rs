@@ -25,19 +25,16 @@ use std::time::Duration;
 pub struct Config {
     /// Threads that relay; at least one is started.
     pub workers: usize,
-    /// How long a released port rests before it is used again.
-    pub quarantine: Duration,
     /// How long a busy worker rests before it drains its sockets: fewer wake-ups for at most this
     /// much delay. `None`: never, each packet wakes it.
     pub tick: Option<Duration>,
 }
 
 impl Default for Config {
-    /// A thread for each processor, two seconds of quarantine, a tick of 250 us.
+    /// A thread for each processor, a tick of 250 us.
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
-            quarantine: Duration::from_secs(2),
             tick: Some(Duration::from_micros(250)),
         }
     }
@@ -85,7 +82,7 @@ impl MediaRelay {
         events: Arc<dyn MediaEvents>,
     ) -> Result<Self, StartError> {
         let mut entropy = Entropy::from_os()?;
-        let pool = Arc::new(PortPool::new(config.quarantine, entropy.split()));
+        let pool = Arc::new(PortPool::new(entropy.split()));
         let writer = Writer::start(Arc::clone(&clock), Arc::clone(&events))?;
         let mut relay = Self {
             shards: Vec::new(),

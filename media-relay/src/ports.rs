@@ -32,13 +32,13 @@ struct Range {
 #[derive(Debug)]
 pub(crate) struct Lease {
     range: Range,
+    quarantine: Duration,
     pub(crate) rtp: u16,
 }
 
 /// The numbers of all ranges.
 #[derive(Debug)]
 pub(crate) struct PortPool {
-    quarantine: Duration,
     inner: Mutex<Rings>,
 }
 
@@ -56,10 +56,9 @@ struct Ring {
 }
 
 impl PortPool {
-    pub(crate) fn new(quarantine: Duration, entropy: Entropy) -> Self {
+    pub(crate) fn new(entropy: Entropy) -> Self {
         let rings = HashMap::new();
         Self {
-            quarantine,
             inner: Mutex::new(Rings { entropy, rings }),
         }
     }
@@ -78,7 +77,11 @@ impl PortPool {
         };
         for _ in 0..BIND_ATTEMPTS {
             let rtp = self.take(now, range).ok_or(MediaError::NoPorts)?;
-            let lease = Lease { range, rtp };
+            let lease = Lease {
+                range,
+                quarantine: at.quarantine,
+                rtp,
+            };
             let error = match bind_pair(at.bind, rtp) {
                 Ok(sockets) => return Ok((lease, sockets)),
                 Err(error) => error,
@@ -100,12 +103,12 @@ impl PortPool {
 
     /// Gives a number back.
     pub(crate) fn release(&self, now: Instant, lease: Lease) {
-        let until = now + self.quarantine;
+        let until = now + lease.quarantine;
         let mut rings = self.lock();
-        rings
-            .ring(lease.range)
-            .resting
-            .push_back((until, lease.rtp));
+        let resting = &mut rings.ring(lease.range).resting;
+        // Behind all but those whose range rests longer, which is rare: two realms share it.
+        let behind = resting.partition_point(|(other, _)| *other <= until);
+        resting.insert(behind, (until, lease.rtp));
     }
 
     /// Numbers (pairs) that are free, and that are in quarantine.
@@ -181,7 +184,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn pool() -> PortPool {
-        PortPool::new(Duration::from_secs(2), Entropy::from_seed(5))
+        PortPool::new(Entropy::from_seed(5))
     }
 
     fn range(first_port: u16, last_port: u16) -> MediaAddress {
@@ -190,6 +193,7 @@ mod tests {
             advertise: Ipv4Addr::LOCALHOST.into(),
             first_port,
             last_port,
+            quarantine: Duration::from_secs(2),
         }
     }
 
@@ -230,6 +234,27 @@ mod tests {
             Some(MediaError::NoPorts)
         );
         assert!(pool.reserve(at(3000), &range).is_ok());
+    }
+
+    #[test]
+    fn a_number_rests_as_long_as_its_realm_says_whoever_shares_the_range() {
+        let pool = pool();
+        let long = range(21_400, 21_403);
+        let short = MediaAddress {
+            quarantine: Duration::from_millis(250),
+            ..long
+        };
+        let (slow, sockets) = pool.reserve(at(0), &long).unwrap();
+        let (fast, others) = pool.reserve(at(0), &short).unwrap();
+        drop((sockets, others));
+        let first = fast.rtp;
+        pool.release(at(0), slow);
+        pool.release(at(10), fast);
+        assert_eq!(pool.count(at(259)), (0, 2));
+        let (lease, _sockets) = pool.reserve(at(260), &long).unwrap();
+        assert_eq!(lease.rtp, first);
+        assert_eq!(pool.count(at(1999)), (0, 1));
+        assert_eq!(pool.count(at(2000)), (1, 0));
     }
 
     #[test]

@@ -435,12 +435,11 @@ pub(crate) fn field<T: Scalar>(report: &mut Report, entry: Option<&Entry>) -> Op
     scalar(report, &entry.value, entry.at)
 }
 
-/// One word of several; `later` are those of the contract that this version does not have.
+/// One word of several.
 pub(crate) fn word<T: Copy>(
     report: &mut Report,
     entry: Option<&Entry>,
     words: &[(&'static str, T)],
-    later: &[&str],
 ) -> Option<Spanned<T>> {
     let text: Spanned<String> = field(report, entry)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
@@ -450,15 +449,7 @@ pub(crate) fn word<T: Copy>(
         });
     }
     let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    if later.contains(&text.value.as_str()) {
-        report.value(
-            text.at,
-            format!("`{}` is not in this version", text.value),
-            format!("expected one of: {}", names.join(", ")),
-        );
-    } else {
-        let hint = expected(&text.value, "value", &names);
-        report.value(text.at, format!("unknown value `{}`", text.value), hint);
-    }
+    let hint = expected(&text.value, "value", &names);
+    report.value(text.at, format!("unknown value `{}`", text.value), hint);
     None
 }

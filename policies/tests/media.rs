@@ -7,11 +7,12 @@ use policies::Loaded;
 use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{CallPlan, Connect};
 use sbc_core::net::{ListenerId, Network};
-use sbc_core::ports::{PolicyEngine, RequestFacts};
+use sbc_core::ports::{Latch, PolicyEngine, RequestFacts};
 use sbc_core::sdp::{CodecChoice, CodecName, CodecPolicy};
 use sbc_core::sip::Message;
 use sbc_core::transport::{Flow, Transport};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The plan of a call that takes the profile `p`, and the network.
 fn planned(profiles: &str) -> (Arc<Connect>, Arc<Network>) {
@@ -43,6 +44,38 @@ fn planned(profiles: &str) -> (Arc<Connect>, Arc<Network>) {
     match engine.plan(&request, &mut Entropy::from_seed(1)) {
         CallPlan::Connect(connect) => (connect, Arc::clone(engine.network())),
         other => panic!("not connected: {other:?}"),
+    }
+}
+
+#[test]
+fn ports_of_a_realm_rest_as_long_as_it_says() {
+    let rest = |realm: &str| {
+        let text = format!(
+            "listeners: {{ a: {{ realm: a, udp: \"127.0.0.1:5060\" }} }}\n\
+             realms: {{ a: {{ {realm} }} }}\nroutes: [ {{ name: x, reject: 404 }} ]\n"
+        );
+        let loaded = Loaded::from_text("test.yaml", &text).unwrap_or_else(|e| panic!("{e}"));
+        let compiled = loaded.compile(&fake::Fake::default());
+        let engine = compiled.unwrap_or_else(|e| panic!("{e}")).engine;
+        engine.network().realms[0].media[0].quarantine
+    };
+    assert_eq!(
+        rest("media: { quarantine: 250ms }"),
+        Duration::from_millis(250)
+    );
+    assert_eq!(rest("media: { quarantine: 0s }"), Duration::ZERO);
+    assert_eq!(rest("trust: full"), Duration::from_secs(2));
+}
+
+#[test]
+fn sources_of_media_are_learned_as_the_profile_says() {
+    for (word, rule) in [
+        ("once", Latch::Once),
+        ("follow", Latch::Follow),
+        ("strict", Latch::Strict),
+    ] {
+        let profiles = format!("profiles: {{ p: {{ media: {{ latch: {word} }} }} }}");
+        assert_eq!(planned(&profiles).0.latch, rule);
     }
 }
 

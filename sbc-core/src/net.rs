@@ -2,6 +2,7 @@
 
 use crate::transport::Transport;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// A side of the border: an index into [`Network::realms`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -43,6 +44,13 @@ pub struct MediaAddress {
     pub first_port: u16,
     /// Last port, included.
     pub last_port: u16,
+    /// How long a port rests after its release before it is used again.
+    pub quarantine: Duration,
+}
+
+impl MediaAddress {
+    /// The rest of a port where nothing else is said: late packets of its last call are gone.
+    pub const QUARANTINE: Duration = Duration::from_secs(2);
 }
 
 /// A place where SIP arrives.

@@ -45,6 +45,7 @@ impl Phone {
             advertise: ip,
             first_port: 0,
             last_port: 0,
+            quarantine: MediaAddress::QUARANTINE,
         };
         let network = Arc::new(Network {
             realms: vec![Realm {

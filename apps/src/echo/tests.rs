@@ -32,6 +32,7 @@ impl Reserve for Ports {
             advertise: address,
             first_port: 30_000,
             last_port: 30_001,
+            quarantine: MediaAddress::QUARANTINE,
         })
     }
 }

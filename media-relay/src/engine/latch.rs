@@ -6,7 +6,7 @@
 //! | state | input | state | what happens with the packet |
 //! |---|---|---|---|
 //! | any | `Peer`, strict | Strict | |
-//! | any | `Peer`, once | Open | the window is empty |
+//! | any | `Peer`, once or follow | Open | the window is empty |
 //! | Deaf | packet | Deaf | stray: the peer is not known yet |
 //! | Strict | packet from `sdp` | Locked | taken |
 //! | Strict | packet from elsewhere | Strict | stray |
@@ -16,6 +16,21 @@
 //! | Locked | packet from the source | Locked | taken |
 //! | Locked | packet from `sdp`, which is not the source | Locked to `sdp`, for good | taken |
 //! | Locked | packet from elsewhere | Locked | stray |
+//!
+//! With `follow` a lock is not for good: a party that changes its network, or whose NAT forgets it,
+//! goes on from a new address. Silence is counted from the last packet of the source.
+//!
+//! | state | input | state | what happens with the packet |
+//! |---|---|---|---|
+//! | Locked, follow | packet from the source | Locked | taken; the count begins anew |
+//! | Locked, follow, silent for 2 s | first packet of a source, or of an SSRC of it, or not the next number | Locked | stray, the first of the count |
+//! | Locked, follow, silent for 2 s | the next number of the same stream: the second to fourth | Locked | stray, counted |
+//! | Locked, follow, silent for 2 s | the next number of the same stream: the fifth | Locked to its source | taken |
+//! | Locked, follow, not silent | packet from elsewhere | Locked | stray, not counted |
+//!
+//! One stream is counted at a time: two that mix keep one another out. Who guesses numbers, or
+//! sends while the party talks, wins nothing; a party that is silent for long can be replaced by
+//! whoever knows the port, which is the price of `follow`.
 //!
 //! The leader is the source of most of the packets looked at, the earliest of equals: one packet
 //! of a sprayer that comes first wins nothing. Until the lock, packets go to `before`, else to
@@ -35,8 +50,10 @@
 //! | Open | from the SDP's address; or, not strict, from the IP that RTP is locked to | Locked |
 //! | Locked | from the SDP's address | Locked to it, for good |
 //! | Locked | RTP locks to another IP, and the source is not the SDP's | Open |
+//! | Locked, follow | RTP locks to another source, and the source is not the SDP's | Open |
 
-use crate::limits::LATCH_PACKETS;
+use crate::limits::{FOLLOW_SILENCE, LATCH_PACKETS};
+use sbc_core::Instant;
 use sbc_core::ports::Latch as Rule;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -72,16 +89,64 @@ pub(crate) enum RtpLatch {
         sdp: SocketAddr,
         before: Option<SocketAddr>,
         heard: SmallVec<[(SocketAddr, u8); 2]>,
+        follows: bool,
     },
     /// The source is known.
-    Locked { sdp: SocketAddr, source: SocketAddr },
+    Locked {
+        sdp: SocketAddr,
+        source: SocketAddr,
+        follow: Option<Follow>,
+    },
+}
+
+/// An RTP packet as the latch sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) at: Instant,
+    pub(crate) from: SocketAddr,
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+}
+
+/// What a lock that may move knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Follow {
+    /// The last packet of the source.
+    heard: Instant,
+    /// The last packet of the stream that may take its place, and how many were in sequence.
+    next: Option<(Arrival, u8)>,
+}
+
+impl Follow {
+    const fn since(heard: Instant) -> Self {
+        Self { heard, next: None }
+    }
+
+    /// A packet from elsewhere; whether its source takes the place of the silent one.
+    fn on_stranger(&mut self, packet: Arrival) -> bool {
+        if packet.at.since(self.heard) < FOLLOW_SILENCE {
+            return false;
+        }
+        let stream =
+            |(last, _): &(Arrival, u8)| same(last.from, packet.from) && last.ssrc == packet.ssrc;
+        let count = match self.next.filter(stream) {
+            // The network repeated it.
+            Some((last, _)) if last.sequence == packet.sequence => return false,
+            Some((last, count)) if last.sequence.wrapping_add(1) == packet.sequence => count + 1,
+            _ => 1,
+        };
+        self.next = Some((packet, count));
+        count >= LATCH_PACKETS
+    }
 }
 
 impl RtpLatch {
     /// `Peer`: a window opens.
     pub(crate) fn open(&mut self, sdp: SocketAddr, rule: Rule) {
         let before = match self {
-            Self::Locked { sdp: old, source } if same(*old, sdp) => Some(*source),
+            Self::Locked {
+                sdp: old, source, ..
+            } if same(*old, sdp) => Some(*source),
             Self::Open {
                 sdp: old, before, ..
             } if same(*old, sdp) => *before,
@@ -89,23 +154,34 @@ impl RtpLatch {
         };
         *self = match rule {
             Rule::Strict => Self::Strict { sdp },
-            Rule::Once => Self::Open {
+            Rule::Once | Rule::Follow => Self::Open {
                 sdp,
                 before,
                 heard: SmallVec::new(),
+                follows: rule == Rule::Follow,
             },
         };
     }
 
     /// A valid packet arrived.
-    pub(crate) fn on_packet(&mut self, from: SocketAddr) -> Verdict {
+    pub(crate) fn on_packet(&mut self, packet: Arrival) -> Verdict {
+        let from = packet.from;
         match self {
-            Self::Locked { sdp, source } => {
-                let sdp = *sdp;
+            Self::Locked {
+                sdp,
+                source,
+                follow,
+            } => {
                 if same(*source, from) {
-                    Verdict::Taken
-                } else if same(sdp, from) {
-                    self.lock(sdp, from, true)
+                    if let Some(follow) = follow {
+                        *follow = Follow::since(packet.at);
+                    }
+                    return Verdict::Taken;
+                }
+                let (sdp, follows) = (*sdp, follow.is_some());
+                let mut moves = || follow.as_mut().is_some_and(|f| f.on_stranger(packet));
+                if same(sdp, from) || moves() {
+                    self.lock(sdp, from, follows.then_some(packet.at))
                 } else {
                     Verdict::Stray
                 }
@@ -116,17 +192,28 @@ impl RtpLatch {
                 if !same(sdp, from) {
                     return Verdict::Stray;
                 }
-                self.lock(sdp, from, true)
+                self.lock(sdp, from, None)
             }
-            Self::Open { sdp, before, heard } => {
+            Self::Open {
+                sdp,
+                before,
+                heard,
+                follows,
+            } => {
                 let (sdp, before) = (*sdp, *before);
+                let since = follows.then_some(packet.at);
                 if same(sdp, from) || before.is_some_and(|b| same(b, from)) {
-                    return self.lock(sdp, from, true);
+                    return self.lock(sdp, from, since);
                 }
                 let leader = count(heard, from);
                 let looked_at: u8 = heard.iter().map(|(_, n)| n).sum();
                 if looked_at >= LATCH_PACKETS {
-                    self.lock(sdp, leader, same(leader, from))
+                    let locked = self.lock(sdp, leader, since);
+                    if same(leader, from) {
+                        locked
+                    } else {
+                        Verdict::StrayLocked(leader)
+                    }
                 } else if same(leader, from) {
                     Verdict::Taken
                 } else {
@@ -136,13 +223,15 @@ impl RtpLatch {
         }
     }
 
-    fn lock(&mut self, sdp: SocketAddr, source: SocketAddr, taken: bool) -> Verdict {
-        *self = Self::Locked { sdp, source };
-        if taken {
-            Verdict::Locked(source)
-        } else {
-            Verdict::StrayLocked(source)
-        }
+    /// `since`: the lock may move after a silence that is counted from then.
+    fn lock(&mut self, sdp: SocketAddr, source: SocketAddr, since: Option<Instant>) -> Verdict {
+        let follow = since.map(Follow::since);
+        *self = Self::Locked {
+            sdp,
+            source,
+            follow,
+        };
+        Verdict::Locked(source)
     }
 
     /// Where to send.
@@ -218,9 +307,9 @@ impl RtcpLatch {
                 Self::Locked {
                     sdp: old, source, ..
                 },
-                Rule::Once,
+                Rule::Once | Rule::Follow,
             ) if same(*old, sdp) => *source,
-            (Self::Open { sdp: old, to, .. }, Rule::Once) if same(*old, sdp) => *to,
+            (Self::Open { sdp: old, to, .. }, Rule::Once | Rule::Follow) if same(*old, sdp) => *to,
             _ => sdp,
         };
         *self = Self::Open { sdp, to, rule };
@@ -229,7 +318,9 @@ impl RtcpLatch {
     /// RTP locked to this source.
     pub(crate) fn on_rtp_locked(&mut self, to: SocketAddr) {
         match *self {
-            Self::Locked { sdp, source, rule } if source.ip() != to.ip() && !same(source, sdp) => {
+            Self::Locked { sdp, source, rule }
+                if (source.ip() != to.ip() || rule == Rule::Follow) && !same(source, sdp) =>
+            {
                 *self = Self::Open { sdp, to: sdp, rule };
             }
             _ => {}
@@ -243,7 +334,7 @@ impl RtcpLatch {
             Self::Locked { source, .. } if same(source, from) => true,
             Self::Locked { sdp, rule, .. } | Self::Open { sdp, rule, .. } => {
                 let follows = matches!(self, Self::Open { .. })
-                    && rule == Rule::Once
+                    && rule != Rule::Strict
                     && rtp.locked_ip() == Some(from.ip());
                 let peer = same(sdp, from) || follows;
                 if peer {
@@ -269,170 +360,4 @@ impl RtcpLatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn addr(n: u8) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, n], 4000 + u16::from(n)))
-    }
-
-    fn open(rule: Rule) -> RtpLatch {
-        let mut latch = RtpLatch::default();
-        latch.open(addr(1), rule);
-        latch
-    }
-
-    #[test]
-    fn nothing_is_believed_before_the_peer_is_known() {
-        let mut latch = RtpLatch::default();
-        assert_eq!(latch.on_packet(addr(1)), Verdict::Stray);
-        assert_eq!(latch.destination(), None);
-    }
-
-    #[test]
-    fn the_address_of_the_sdp_locks_at_once_even_late_in_the_window() {
-        let mut latch = open(Rule::Once);
-        for _ in 0..4 {
-            assert_eq!(latch.on_packet(addr(9)), Verdict::Taken);
-            assert_eq!(latch.destination(), Some(addr(1)), "never sent to it");
-        }
-        assert_eq!(latch.on_packet(addr(1)), Verdict::Locked(addr(1)));
-        assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
-        assert_eq!(latch.destination(), Some(addr(1)));
-    }
-
-    #[test]
-    fn a_peer_behind_nat_is_locked_with_its_fifth_packet() {
-        let mut latch = open(Rule::Once);
-        for _ in 0..4 {
-            assert_eq!(latch.on_packet(addr(2)), Verdict::Taken);
-        }
-        assert_eq!(latch.on_packet(addr(2)), Verdict::Locked(addr(2)));
-        assert_eq!(latch.destination(), Some(addr(2)));
-        assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
-    }
-
-    #[test]
-    fn an_injector_that_came_first_yields_to_the_address_of_the_sdp_for_good() {
-        let mut latch = open(Rule::Once);
-        for _ in 0..20 {
-            latch.on_packet(addr(9));
-        }
-        assert_eq!(latch.destination(), Some(addr(9)));
-        assert_eq!(latch.on_packet(addr(1)), Verdict::Locked(addr(1)));
-        for _ in 0..20 {
-            assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
-        }
-        assert_eq!(latch.on_packet(addr(1)), Verdict::Taken);
-        assert_eq!(latch.destination(), Some(addr(1)));
-        latch.open(addr(1), Rule::Once);
-        assert_eq!(latch.destination(), Some(addr(1)), "and is forgotten");
-    }
-
-    #[test]
-    fn rtcp_of_an_injector_yields_to_the_address_of_the_sdp_for_good() {
-        let at = |ip, port| SocketAddr::from(([192, 0, 2, ip], port));
-        let mut rtp = open(Rule::Once);
-        let mut rtcp = RtcpLatch::default();
-        rtcp.open(at(1, 4002), Rule::Once);
-        // The injector sits at the party's own IP, so that RTP's next lock does not free RTCP.
-        for _ in 0..5 {
-            rtp.on_packet(at(1, 6000));
-        }
-        assert!(rtcp.on_packet(at(1, 6001), &rtp));
-        assert_eq!(rtp.on_packet(addr(1)), Verdict::Locked(addr(1)));
-        rtcp.on_rtp_locked(addr(1));
-        assert_eq!(rtcp.destination(), Some(at(1, 6001)));
-        assert!(rtcp.on_packet(at(1, 4002), &rtp));
-        assert!(!rtcp.on_packet(at(1, 6001), &rtp));
-        assert_eq!(rtcp.destination(), Some(at(1, 4002)));
-    }
-
-    #[test]
-    fn a_sprayer_that_comes_first_does_not_win_the_window() {
-        let mut latch = open(Rule::Once);
-        assert_eq!(latch.on_packet(addr(9)), Verdict::Taken);
-        assert_eq!(
-            latch.on_packet(addr(2)),
-            Verdict::Stray,
-            "a tie: the first leads"
-        );
-        assert_eq!(latch.on_packet(addr(2)), Verdict::Taken);
-        assert_eq!(latch.on_packet(addr(2)), Verdict::Taken);
-        assert_eq!(latch.on_packet(addr(9)), Verdict::StrayLocked(addr(2)));
-        assert_eq!(latch.on_packet(addr(9)), Verdict::Stray);
-        assert_eq!(latch.destination(), Some(addr(2)));
-    }
-
-    #[test]
-    fn strict_believes_only_the_sdp() {
-        let mut latch = open(Rule::Strict);
-        for _ in 0..20 {
-            assert_eq!(latch.on_packet(addr(2)), Verdict::Stray);
-        }
-        assert_eq!(latch.on_packet(addr(1)), Verdict::Locked(addr(1)));
-        assert_eq!(latch.on_packet(addr(2)), Verdict::Stray);
-    }
-
-    #[test]
-    fn a_new_window_keeps_the_learned_source_while_the_sdp_says_the_same() {
-        let mut latch = open(Rule::Once);
-        for _ in 0..5 {
-            latch.on_packet(addr(2));
-        }
-        latch.open(addr(1), Rule::Once);
-        assert_eq!(latch.destination(), Some(addr(2)), "audio goes on");
-        assert_eq!(latch.on_packet(addr(9)), Verdict::Taken);
-        assert_eq!(latch.on_packet(addr(2)), Verdict::Locked(addr(2)));
-        latch.open(addr(3), Rule::Once);
-        assert_eq!(
-            latch.destination(),
-            Some(addr(3)),
-            "another address: forgotten"
-        );
-    }
-
-    #[test]
-    fn rtcp_follows_the_address_of_rtp_with_a_port_of_its_own() {
-        let mut rtp = open(Rule::Once);
-        let mut rtcp = RtcpLatch::default();
-        let sdp = SocketAddr::from(([192, 0, 2, 1], 4002));
-        let natted = SocketAddr::from(([192, 0, 2, 2], 61_000));
-        rtcp.open(sdp, Rule::Once);
-        assert!(!rtcp.on_packet(natted, &rtp), "RTP is not locked yet");
-        for _ in 0..5 {
-            rtp.on_packet(addr(2));
-        }
-        assert_eq!(rtcp.destination(), Some(sdp));
-        assert!(rtcp.on_packet(natted, &rtp));
-        assert_eq!(rtcp.destination(), Some(natted));
-        assert!(
-            !rtcp.on_packet(addr(2), &rtp),
-            "another port of that address"
-        );
-        rtcp.on_rtp_locked(addr(7));
-        assert_eq!(rtcp.destination(), Some(sdp), "RTP moved away");
-    }
-
-    proptest! {
-        #[test]
-        fn only_a_source_that_won_is_ever_sent_to(
-            sources in proptest::collection::vec(1_u8..5, 0..40),
-        ) {
-            let mut latch = open(Rule::Once);
-            let mut foreign = 0_u32;
-            for n in sources {
-                let before = latch.destination();
-                let verdict = latch.on_packet(addr(n));
-                let now = latch.destination();
-                let locked = matches!(verdict, Verdict::Locked(_) | Verdict::StrayLocked(_));
-                prop_assert!(locked || before == now);
-                if matches!(verdict, Verdict::Taken | Verdict::Locked(_)) && now != Some(addr(n)) {
-                    foreign += 1;
-                }
-            }
-            prop_assert!(foreign <= 4, "packets taken from sources that did not win");
-        }
-    }
-}
+mod tests;

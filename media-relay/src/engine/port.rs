@@ -1,7 +1,7 @@
 //! A port of the engine: what it faces, what its packets go to, what it counts.
 
 use super::fork::Sender;
-use super::latch::{RtcpLatch, RtpLatch, Verdict};
+use super::latch::{Arrival, RtcpLatch, RtpLatch, Verdict};
 use super::sink::Sink;
 use crate::counters::PortCounters;
 use crate::limits::PACKETS_PER_SECOND;
@@ -104,8 +104,8 @@ impl Port {
     }
 
     /// Whether an RTP packet is the peer's.
-    pub(crate) fn on_rtp_source(&mut self, from: SocketAddr) -> Verdict {
-        let verdict = self.rtp.on_packet(from);
+    pub(crate) fn on_rtp_source(&mut self, packet: Arrival) -> Verdict {
+        let verdict = self.rtp.on_packet(packet);
         if let Verdict::Locked(source) | Verdict::StrayLocked(source) = verdict {
             self.rtcp.on_rtp_locked(source);
         }

@@ -17,7 +17,7 @@
 
 use super::Outbound;
 use super::fork::Sender;
-use super::latch::Verdict;
+use super::latch::{Arrival, Verdict};
 use super::port::{Channel, NewPort, Port, PortKey};
 use super::sink::{self, Sink};
 use crate::counters::WorkerCounters;
@@ -306,7 +306,12 @@ impl Engine {
     ) -> bool {
         let port = &mut self.ports[key.0];
         let before = port.rtp_source();
-        let verdict = port.on_rtp_source(from);
+        let verdict = port.on_rtp_source(Arrival {
+            at: now.mono,
+            from,
+            ssrc: header.ssrc,
+            sequence: header.sequence,
+        });
         if let Verdict::Locked(source) | Verdict::StrayLocked(source) = verdict
             && before != Some(source)
         {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use sbc_core::ports::{Fork, Latch, MediaCmd, Peer, PortId, Record, RecordCodec};
 use sbc_core::{Entropy, Instant, Now, UnixMillis};
 use std::sync::Arc;
+use std::time::Duration;
 
 const CALL: SessionId = SessionId(1);
 
@@ -204,7 +205,7 @@ fn packets_that_circle_between_two_calls_are_bounded_in_each_second() {
     rig.command(MediaCmd::Relay(PortId(2), PortId(1)));
     let other = rig.arrives(b, phone(2), &rtp(1));
     assert_eq!(other.len(), 1, "each port has a bound of its own");
-    rig.now.mono = rig.now.mono + std::time::Duration::from_secs(1);
+    rig.now.mono = rig.now.mono + Duration::from_secs(1);
     assert_eq!(rig.arrives(a, phone(1), &rtp(1)).len(), 1);
 }
 
@@ -275,6 +276,30 @@ fn latching_is_told_once_and_again_only_for_another_source() {
     rig.command(MediaCmd::Peer(PortId(1), peer(6)));
     rig.arrives(a, phone(6), &rtp(3));
     assert_eq!(rig.log.events.len(), 2);
+}
+
+#[test]
+fn a_party_that_moves_is_heard_sent_to_and_told_of_where_it_is_now() {
+    let mut rig = rig();
+    let (a, b) = (rig.port(CALL, 1), rig.port(CALL, 2));
+    let following = Peer {
+        latch: Latch::Follow,
+        ..peer(1)
+    };
+    rig.command(MediaCmd::Peer(PortId(1), following));
+    rig.command(MediaCmd::Relay(PortId(1), PortId(2)));
+    rig.command(MediaCmd::Relay(PortId(2), PortId(1)));
+    rig.arrives(a, phone(1), &rtp(1));
+    rig.now.mono = rig.now.mono + Duration::from_secs(2);
+    for sequence in 2..6 {
+        assert_eq!(rig.arrives(a, phone(5), &rtp(sequence)), []);
+        assert_eq!(rig.arrives(b, phone(2), &rtp(sequence))[0].2, phone(1));
+    }
+    assert_eq!(rig.arrives(a, phone(5), &rtp(6)).len(), 1, "the fifth");
+    assert_eq!(rig.arrives(b, phone(2), &rtp(6))[0].2, phone(5));
+    let moved = MediaEvent::Latched(PortId(1), phone(5));
+    assert!(rig.log.events.contains(&moved));
+    assert_eq!(rig.totals().strays, 4);
 }
 
 /// Commands over four ports, of which some are not there.

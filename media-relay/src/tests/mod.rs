@@ -43,7 +43,6 @@ fn bench(first_port: u16) -> Bench {
         first_port,
         Config {
             workers: 2,
-            quarantine: Duration::ZERO,
             ..Config::default()
         },
     )
@@ -65,6 +64,7 @@ fn bench_on(first_port: u16, config: Config, clock: Arc<dyn Clock>) -> Bench {
             advertise: Ipv4Addr::LOCALHOST.into(),
             first_port,
             last_port: first_port + 99,
+            quarantine: Duration::ZERO,
         },
     }
 }

@@ -20,11 +20,13 @@ fn a_range_runs_out_and_comes_back_after_the_quarantine() {
     let quarantine = Duration::from_millis(50);
     let config = Config {
         workers: 1,
-        quarantine,
         tick: None,
     };
     let bench = bench_with(23_000, config);
-    let range = small(&bench, 3);
+    let range = MediaAddress {
+        quarantine,
+        ..small(&bench, 3)
+    };
     let ports: Vec<_> = (0..3)
         .map(|n| bench.relay.reserve(SessionId(n), &range).unwrap())
         .collect();

@@ -192,6 +192,7 @@ fn media(
         advertise,
         first_port: ports.first,
         last_port: ports.last,
+        quarantine: media.quarantine.unwrap_or(MediaAddress::QUARANTINE),
     })
 }
 
@@ -231,6 +232,7 @@ pub(super) fn add_srs(report: &mut Report, network: &mut Network, srs: &Srs) -> 
         advertise: address.ip(),
         first_port: srs.ports.first,
         last_port: srs.ports.last,
+        quarantine: MediaAddress::QUARANTINE,
     };
     overlap(report, network, srs.listen.at, &media);
     network.realms.push(net::Realm {

@@ -73,7 +73,7 @@ fn realm(report: &mut Report, entry: &Entry) -> Option<Realm> {
     }
     let map = MapView::of(report, &entry.value, entry.at, "realms.*")?;
     let words = [("none", Trust::None), ("full", Trust::Full)];
-    let trust = visit::word(report, map.get("trust"), &words, &[]);
+    let trust = visit::word(report, map.get("trust"), &words);
     let media = map.get("media").and_then(|entry| media(report, entry));
     map.finish(report);
     Some(Realm {
@@ -91,6 +91,7 @@ fn media(report: &mut Report, entry: &Entry) -> Option<RealmMedia> {
         bind,
         advertise,
         ports: visit::field(report, map.get("ports")),
+        quarantine: visit::field(report, map.get("quarantine")).map(|q| q.value),
     };
     map.finish(report);
     Some(media)

@@ -26,7 +26,7 @@ fn profile(report: &mut Report, entry: &Entry) -> Option<Profile> {
     };
     let words = [("true", true), ("false", false)];
     let kept = map.get("transparent_dialog_ids");
-    profile.transparent_dialog_ids = visit::word(report, kept, &words, &[]);
+    profile.transparent_dialog_ids = visit::word(report, kept, &words);
     if let Some(entry) = map.get("media") {
         media(report, entry, &mut profile);
     }
@@ -51,9 +51,13 @@ fn media(report: &mut Report, entry: &Entry, profile: &mut Profile) {
         return;
     };
     let words = [("always", true), ("never", false)];
-    profile.relay = visit::word(report, map.get("relay"), &words, &[]);
-    let words = [("once", Latch::Once), ("strict", Latch::Strict)];
-    profile.latch = visit::word(report, map.get("latch"), &words, &["follow"]);
+    profile.relay = visit::word(report, map.get("relay"), &words);
+    let words = [
+        ("once", Latch::Once),
+        ("follow", Latch::Follow),
+        ("strict", Latch::Strict),
+    ];
+    profile.latch = visit::word(report, map.get("latch"), &words);
     if let Some(entry) = map.get("codecs") {
         super::codecs::codecs(report, entry, profile);
     }

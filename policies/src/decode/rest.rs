@@ -82,9 +82,9 @@ pub(super) fn log(report: &mut Report, entry: &Entry) -> Log {
         ("debug", LogLevel::Debug),
         ("trace", LogLevel::Trace),
     ];
-    let level = visit::word(report, map.get("level"), &levels, &[]);
+    let level = visit::word(report, map.get("level"), &levels);
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    let format = visit::word(report, map.get("format"), &formats, &[]);
+    let format = visit::word(report, map.get("format"), &formats);
     let private: Option<Spanned<bool>> = visit::field(report, map.get("private"));
     map.finish(report);
     Log {

@@ -70,7 +70,7 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
         .get("failover_codes")
         .map(|entry| failover(report, entry));
     let words = [("follow", Redirect::Follow), ("pass", Redirect::Pass)];
-    let redirect = visit::word(report, map.get("redirect"), &words, &[]);
+    let redirect = visit::word(report, map.get("redirect"), &words);
     if let Some(Action::Reject(..) | Action::App(_)) = action {
         has_no_targets(report, &map, "failover_codes");
         has_no_targets(report, &map, "redirect");

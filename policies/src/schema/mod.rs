@@ -192,6 +192,8 @@ pub struct RealmMedia {
     pub advertise: Option<Spanned<IpAddr>>,
     /// Its ports.
     pub ports: Option<Spanned<Ports>>,
+    /// How long one of them rests after a call.
+    pub quarantine: Option<Duration>,
 }
 
 /// A peer or a group of peers.

@@ -300,6 +300,7 @@ mod tests {
             advertise: ip,
             first_port: 20_000,
             last_port,
+            quarantine: MediaAddress::QUARANTINE,
         };
         let reserve = |last| plane.reserve(SessionId(1), &at(last));
         assert_eq!(reserve(20_001).unwrap().rtp.port(), 20_000);

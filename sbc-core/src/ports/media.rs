@@ -57,6 +57,9 @@ pub enum Latch {
     /// five are looked at, the SDP's own address wins), and stays until the next `Peer`.
     #[default]
     Once,
+    /// As `Once`; and the lock moves where its source was silent for two seconds and five packets
+    /// in sequence then came from one new source.
+    Follow,
     /// Only the SDP's address.
     Strict,
 }

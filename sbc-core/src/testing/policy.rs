@@ -183,6 +183,7 @@ impl Fixed {
                 advertise: ip,
                 first_port: 20_000,
                 last_port: 29_999,
+                quarantine: MediaAddress::QUARANTINE,
             }],
         });
         let address = SocketAddr::new(ip, SIP_PORT);

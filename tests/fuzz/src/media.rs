@@ -23,11 +23,8 @@ fn packets(data: &[u8], rtcp: bool) {
     let mut take = Take(data);
     let choice = take.byte();
     let setting = Setting {
-        latch: if choice & 1 == 0 {
-            Latch::Once
-        } else {
-            Latch::Strict
-        },
+        latch: [Latch::Once, Latch::Strict, Latch::Follow, Latch::Follow]
+            [usize::from(choice & 1 | choice >> 2 & 2)],
         muxed: choice & 2 != 0,
         receive: choice & 4 == 0,
     };
