@@ -188,6 +188,58 @@ fn every_key_stands_in_the_table_of_its_page() {
     }
 }
 
+/// The YAML blocks of all pages.
+fn blocks() -> String {
+    let mut blocks = String::new();
+    for path in files("docs/configuration", "md") {
+        // Also those with a file's name behind the word.
+        for block in read(&path).split("```yaml").skip(1) {
+            blocks.extend(block.split("```").next());
+        }
+    }
+    blocks
+}
+
+#[test]
+fn every_key_stands_in_an_example() {
+    let blocks = blocks();
+    let mut missing = Vec::new();
+    for key in KEYS.iter().filter(|key| key.built) {
+        let name = key.path.rsplit('.').next().expect("a part");
+        let name = name.trim_end_matches("[]");
+        // As a key, and not as the end of another one.
+        let used = [' ', '{', '\n'].iter().any(|before| {
+            let as_key = format!("{before}{name}:");
+            blocks.contains(&as_key)
+        });
+        if name != "*" && !used {
+            missing.push(key.path);
+        }
+    }
+    assert!(missing.is_empty(), "in no YAML block: {missing:?}");
+}
+
+#[test]
+fn every_section_has_a_page_with_its_keys_and_stands_in_the_list() {
+    let list = read(&root().join("docs/configuration/README.md"));
+    let top = |key: &&Key| key.built && !key.path.contains(['.', '[']);
+    for key in KEYS.iter().filter(top) {
+        let name = key.path;
+        if name == "version" {
+            continue; // A number, told by the list itself.
+        }
+        let page = read(&root().join(format!("docs/configuration/{name}.md")));
+        let mark = format!("\n<!-- keys: {name} -->\n");
+        assert!(page.contains(&mark), "{name}.md has no table of its keys");
+        assert!(page.contains("```yaml"), "{name}.md has no example");
+        let link = format!("[{name}]({name}.md)");
+        assert!(
+            list.contains(&link),
+            "{name} is not in the list of sections"
+        );
+    }
+}
+
 #[test]
 fn every_key_says_what_it_does_and_stands_once() {
     for (n, key) in KEYS.iter().enumerate() {
