@@ -1,11 +1,14 @@
 //! What is counted. Names are here and nowhere else.
 
+mod quotas;
+
 use crate::reload::Ending;
 use media_relay::Totals;
 use metrics::{Counter, Gauge, Key, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use sbc_core::b2bua::{CallSummary, EndedBy};
 use sbc_core::ports::{RecorderState, RecorderStatus};
+use sbc_core::quota::Quotas;
 
 const METADATA: Metadata<'static> = Metadata::new("sbc", Level::INFO, None);
 
@@ -199,7 +202,7 @@ impl Metrics {
     }
 
     /// In the text format of Prometheus.
-    pub(crate) fn render(&self, media: &Totals) -> String {
+    pub(crate) fn render(&self, media: &Totals, quotas: &Quotas) -> String {
         for (name, _, value) in MEDIA_COUNTERS {
             self.recorder
                 .register_counter(&Key::from_static_name(name), &METADATA)
@@ -212,7 +215,9 @@ impl Metrics {
             #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
             gauge.set(value(media) as f64);
         }
-        self.handle.render()
+        let mut page = self.handle.render();
+        page.push_str(&quotas::render(quotas));
+        page
     }
 }
 
@@ -252,8 +257,8 @@ mod tests {
             ports,
             ..Totals::default()
         };
-        metrics.render(&totals(3, 4));
-        let page = metrics.render(&totals(5, 2));
+        metrics.render(&totals(3, 4), &Quotas::default());
+        let page = metrics.render(&totals(5, 2), &Quotas::default());
         for line in [
             "# TYPE sbc_rtp_received_packets_total counter",
             "sbc_rtp_received_packets_total 5",

@@ -127,7 +127,8 @@ pub(crate) fn metrics(admin: Admin) -> Router {
 }
 
 async fn render(State(admin): State<Admin>) -> Response {
-    let page = admin.calls.metrics.render(&admin.media.totals());
+    let (media, policy) = (admin.media.totals(), admin.endpoint.policy());
+    let page = admin.calls.metrics.render(&media, policy.quotas());
     (
         [(
             header::CONTENT_TYPE,

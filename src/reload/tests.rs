@@ -58,7 +58,8 @@ async fn a_reload_goes_on_when_nobody_waits_for_it() {
         outcome = reloader.reload().await;
     }
     assert_eq!((outcome.ending, outcome.generation), (Ending::Unchanged, 2));
-    let page = site.admin.calls.metrics.render(&site.admin.media.totals());
+    let (media, policy) = (site.admin.media.totals(), site.admin.endpoint.policy());
+    let page = site.admin.calls.metrics.render(&media, policy.quotas());
     let changed = "sbc_reloads_total{result=\"changed\"} 1";
     assert!(page.lines().any(|line| line == changed), "{page}");
     let unchanged = "sbc_reloads_total{result=\"unchanged\"} 1";
