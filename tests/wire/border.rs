@@ -150,6 +150,14 @@ impl Border {
         metric(&http(at, "/metrics").1, name)
     }
 
+    /// Calls that limits count, at trunks and in all.
+    fn counted(&self) -> u32 {
+        let policy = self.daemon.endpoint().policy();
+        let trunks = policy.quotas().trunks.iter().map(|trunk| &trunk.quota);
+        let all = trunks.chain([&policy.quotas().whole]);
+        all.map(|quota| quota.counts().calls()).sum()
+    }
+
     /// Waits until `condition` holds.
     pub(crate) fn until(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let waiting = async {
@@ -174,10 +182,12 @@ impl Border {
                 let media = self.daemon.media().totals();
                 let claimed = self.daemon.endpoint().claimed_and_lingering().0;
                 let calls = self.daemon.endpoint().calls();
-                if calls == 0 && claimed == 0 && media.sessions == 0 && media.ports == 0 {
+                let counted = self.counted();
+                if (calls, claimed, counted) == (0, 0, 0) && media.sessions == 0 && media.ports == 0
+                {
                     return;
                 }
-                left = format!("{calls} calls, {claimed} dialogs, {media:?}");
+                left = format!("{calls} calls, {claimed} dialogs, {counted} counted, {media:?}");
                 glances.tick().await;
             }
         };

@@ -9,6 +9,7 @@ mod large;
 mod mistakes;
 mod peers;
 mod probe;
+mod quota;
 mod race;
 mod reload;
 mod rfc4475;

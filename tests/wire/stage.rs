@@ -22,6 +22,28 @@ impl Stage {
         Self::over(Transport::Udp, Transport::Udp)
     }
 
+    /// Over UDP, with more sections, and with pieces of the configuration replaced.
+    pub(crate) fn with(more: &str, replaced: &[(&str, &str)]) -> Self {
+        let callee = Plain::udp(CALLEE, "bob");
+        let setup = Setup::to(format!("sip:{}", callee.sip));
+        let mut yaml = setup.yaml();
+        for (old, new) in replaced {
+            assert!(yaml.contains(old), "{old}\n{yaml}");
+            yaml = yaml.replace(old, new);
+        }
+        yaml.push_str("observe: { metrics: \"127.0.0.1:0\" }\n");
+        let border = Border::from_yaml(&(yaml + more));
+        let mut caller = Plain::udp(CALLER, "alice");
+        caller.sbc = Some(border.outside(Transport::Udp));
+        Self {
+            call: caller.dialog("4930123456"),
+            border,
+            caller,
+            callee,
+            media: [CALLER, CALLEE].map(media_socket),
+        }
+    }
+
     /// Over the transports of caller and callee.
     pub(crate) fn over(caller: Transport, callee: Transport) -> Self {
         let transport = callee.to_string().to_lowercase();

@@ -3,10 +3,11 @@
 use super::others::{Answers, Module};
 use super::world::{CAROL, ERIN, FRED, NAMED, NOBODY, RECORDERS, SECOND_SBC};
 use crate::recorder::plan;
-use crate::world::{BOB, INSIDE, millis, secs};
+use crate::world::{ALICE, BOB, INSIDE, millis, secs};
 use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
 use sbc_core::ports::{Effect, Verdict};
+use sbc_core::quota::Limits;
 use sbc_core::sip::StatusCode;
 use sbc_core::testing::{Act, Answering, Fixed, Link, Placed, Renewal, Route, Say, Spelling};
 use sbc_core::transport::Transport;
@@ -55,6 +56,23 @@ pub(super) fn way(dice: &mut Entropy, policy: Fixed, n: u64) -> Fixed {
                 .route(&format!("around{n}"), around)
         }
     }
+}
+
+/// Trunks on both sides, with few places each.
+pub(super) fn trunks(dice: &mut Entropy, policy: Fixed) -> Fixed {
+    let mut limits = || Limits {
+        calls: dice.chance(0.7).then(|| 1 + small(dice, 6)),
+        cps: dice.chance(0.3).then(|| 1 + small(dice, 2)),
+        ..Limits::default()
+    };
+    policy
+        .trunk("pbx", 0, &[ALICE, "10.1.0.11"], limits())
+        .trunk("carrier", 1, &[BOB, CAROL, NAMED], limits())
+        .trunk("transit", 1, &[SECOND_SBC.0], limits())
+}
+
+fn small(dice: &mut Entropy, below: u64) -> u32 {
+    u32::try_from(dice.below(below)).unwrap_or(0)
 }
 
 fn app(dice: &mut Entropy) -> Answers {

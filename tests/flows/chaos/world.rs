@@ -247,6 +247,9 @@ fn add_sbcs(sim: &mut Sim, dice: &mut Entropy) -> Vec<NodeId> {
     if dice.chance(0.1) {
         policy = policy.media_ports(3);
     }
+    if dice.chance(0.3) {
+        policy = draw::trunks(dice, policy);
+    }
     for n in 0..CALLS_OF_A_WORLD {
         policy = draw::way(dice, policy, n);
     }
