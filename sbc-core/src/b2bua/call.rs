@@ -225,6 +225,12 @@ impl Call {
         legs.chain(recordings).chain(own).min()
     }
 
+    /// Whether its end has been told, or is among the outputs: what lingers takes nobody's place.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended != Ended::No
+    }
+
     /// Its name in the process.
     #[must_use]
     pub const fn key(&self) -> CallKey {

@@ -157,7 +157,9 @@ impl Driver {
             probe: &Probe::default(),
             refusals: &self.shell.refusals,
         };
-        Call::begin(&mut cx, policy, names, incoming)
+        let call = Call::begin(&mut cx, policy, names, incoming)?;
+        self.give_slot_back(&call);
+        Some(call)
     }
 
     fn handle(&mut self, call: &mut Call, input: Input) {
@@ -169,6 +171,14 @@ impl Driver {
             refusals: &self.shell.refusals,
         };
         call.handle(&mut cx, input);
+        self.give_slot_back(call);
+    }
+
+    /// Before anything of the end is sent: who hears of it may call at once.
+    fn give_slot_back(&mut self, call: &Call) {
+        if call.has_ended() {
+            self.slot = None;
+        }
     }
 
     fn std_of(&self, at: Option<Instant>) -> std::time::Instant {
@@ -270,9 +280,6 @@ impl Driver {
     }
 
     fn on_event(&mut self, call: &Call, event: CallEvent) {
-        if matches!(event, CallEvent::Ended(_)) {
-            self.slot = None;
-        }
         self.shell
             .observer
             .on_call(self.key, call.summary(), &event);

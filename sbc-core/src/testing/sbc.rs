@@ -292,13 +292,13 @@ impl Sbc {
             return;
         };
         let mut live = Live {
+            slot: (!call.has_ended()).then_some(slot),
             call,
             entropy,
             deadline: None,
             hooks: Vec::new(),
             invite: Some(invite),
             verdict: None,
-            slot: Some(slot),
             gone: false,
         };
         self.drain(now, &mut live, wishes);
@@ -410,6 +410,9 @@ impl Sbc {
             refusals: &self.refusals,
         };
         live.call.handle(&mut cx, input);
+        if live.call.has_ended() {
+            live.slot = None;
+        }
     }
 
     /// Carries out every output, then gives the verdict of modules that were asked.
@@ -456,9 +459,6 @@ impl Sbc {
                     if let CallEvent::Ended(summary) = &event {
                         hook.on_end(summary);
                     }
-                }
-                if matches!(event, CallEvent::Ended(_)) {
-                    live.slot = None;
                 }
                 self.events.push((now.mono, key, event));
             }
