@@ -4,7 +4,7 @@ use crate::admin::{self, Admin};
 use crate::calls::{Calls, Tap};
 use crate::drain::Drain;
 use crate::events::Events;
-use crate::reload::{Origin, Parts, Reloader};
+use crate::reload::{self, Origin, Parts, Reloader};
 use axum::Router;
 use media_relay::MediaRelay;
 use policies::Compiled;
@@ -112,6 +112,7 @@ impl Daemon {
         .await?;
         let network = Arc::new(network);
         let engine = compiled.engine.with_network(Arc::clone(&network));
+        let engine = engine.of_generation(reload::FIRST);
         let policy: Arc<dyn PolicyEngine> = Arc::new(engine);
         let clock = SystemClock::start();
         let later = Arc::new(Later::default());

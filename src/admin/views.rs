@@ -28,6 +28,7 @@ pub(super) struct Call {
     target: Option<String>,
     route: String,
     profile: String,
+    generation: u64,
     call_id_a: String,
     call_id_b: Option<String>,
     started_at: String,
@@ -92,6 +93,7 @@ impl Call {
             target: row.target.as_ref().map(ToString::to_string),
             route: row.route.to_string(),
             profile: row.profile.to_string(),
+            generation: row.generation,
             call_id_a: row.call_id_a.to_string(),
             call_id_b: row.call_id_b.as_ref().map(ToString::to_string),
             started_at: row.started_at.rfc3339(),
@@ -127,6 +129,10 @@ impl Call {
             ),
             ("route", text("The route; empty where none matched")),
             ("profile", text("The profile")),
+            (
+                "generation",
+                number("Of the configuration that it began with"),
+            ),
             ("call_id_a", text("Call-ID of the caller's leg")),
             (
                 "call_id_b",

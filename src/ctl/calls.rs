@@ -140,7 +140,7 @@ fn path(id: &str) -> String {
 
 /// Everything about one call.
 fn whole(call: &Value) -> String {
-    const ORDER: [&str; 16] = [
+    const ORDER: [&str; 17] = [
         "id",
         "state",
         "from",
@@ -149,6 +149,7 @@ fn whole(call: &Value) -> String {
         "target",
         "route",
         "profile",
+        "generation",
         "call_id_a",
         "call_id_b",
         "started_at",

@@ -32,6 +32,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+/// The number of the configuration that a daemon starts with.
+pub(crate) const FIRST: u64 = 1;
+
 /// Where a configuration comes from, so that it can be read again.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -102,7 +105,7 @@ impl Reloader {
     /// For a configuration that is in use from now on, as the first generation.
     pub(crate) fn new(origin: Option<Origin>, parts: Parts, compiled: Compiled) -> Self {
         let since = parts.clock.now().unix;
-        let current = Current::new(1, since, compiled);
+        let current = Current::new(FIRST, since, compiled);
         parts.calls.metrics.generation(current.generation);
         Self {
             origin,
@@ -173,7 +176,8 @@ impl Reloader {
         let outcome = Outcome::changed(generation, new.changes, &new.compiled.warnings);
         let log = new.compiled.config.log;
         let mut next = Arc::new(Current::new(generation, since, new.compiled));
-        self.parts.endpoint.set_policy(Arc::new(new.engine));
+        let engine = new.engine.of_generation(generation);
+        self.parts.endpoint.set_policy(Arc::new(engine));
         self.parts.calls.set_private(log.private);
         logging::set_level(log.level);
         {

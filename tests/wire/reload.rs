@@ -162,13 +162,13 @@ impl Running {
         bye
     }
 
-    /// `sbc reload`: exit code, and everything it printed.
-    fn sbc_reload(&self, more: &[&str]) -> (Option<i32>, String) {
+    /// `sbc reload`: exit code, what it printed to stdout, and to both.
+    fn sbc_reload(&self, more: &[&str]) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sbc"));
         command.arg("reload").arg("--api").arg(self.api.to_string());
         let mut process = Process::start(command.args(more));
         let status = process.wait_for_end(PATIENCE);
-        (status.code(), process.output())
+        (status.code(), process.stdout(), process.output())
     }
 }
 
@@ -200,7 +200,13 @@ fn a_running_call_keeps_its_plan_and_the_next_one_has_the_new_configuration() {
     let status = running.process.wait_for_end(PATIENCE);
     assert_eq!(status.code(), Some(0), "{}", running.process.output());
     let cdrs = std::fs::read_to_string(running.folder.path().join("cdr.jsonl")).unwrap();
-    assert_eq!(cdrs.lines().count(), 2, "one file through both: {cdrs}");
+    let records: Vec<Value> = cdrs
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let mut generations: Vec<_> = records.iter().map(|r| r["generation"].as_u64()).collect();
+    generations.sort_unstable();
+    assert_eq!(generations, [Some(1), Some(2)], "one file for both: {cdrs}");
 }
 
 #[test]
@@ -293,6 +299,31 @@ fn what_needs_a_restart_is_named_and_nothing_else_of_the_file_is_used() {
     let call = running.call();
     assert_eq!(call.invite.header("X-Policy"), "p0");
     running.hang_up(call);
+}
+
+#[test]
+fn a_limit_counts_the_calls_that_began_before_it() {
+    let mut running = Running::start();
+    let call = running.call();
+    let limited = running
+        .saying("p1")
+        .replace("  carrier:\n", "  carrier:\n    limits: { calls: 1 }\n");
+    running.write(&limited);
+    let (status, json) = running.reloaded();
+    assert_eq!(status, 200, "{json}");
+    let mut refused = running.caller.dialog("4930123456");
+    let offer = running.caller.sdp(4000);
+    running.caller.send(&mut refused, "INVITE", "", &offer);
+    let refusal = running.caller.expect("503");
+    refused.refused(&refusal);
+    running.caller.send(&mut refused, "ACK", "", "");
+    running.hang_up(call);
+    let api = running.api;
+    running.process.wait_until("the end", PATIENCE, || {
+        http(api, "/v1/calls").1.contains("\"running\":0")
+    });
+    let next = running.call();
+    running.hang_up(next);
 }
 
 #[test]
@@ -395,15 +426,15 @@ fn a_file_that_is_included_counts_and_is_named_in_its_errors() {
 fn the_command_shows_what_changed_or_every_error() {
     let running = Running::start();
     running.write(&running.saying("p1"));
-    let (code, said) = running.sbc_reload(&[]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, said, all) = running.sbc_reload(&[]);
+    assert_eq!(code, Some(0), "{all}");
     let expected = "profiles.base.headers[0].to: p0 -> p1\nconfiguration 2 is used\n";
     assert_eq!(said, expected);
-    let (code, said) = running.sbc_reload(&[]);
+    let (code, said, _) = running.sbc_reload(&[]);
     let expected = "nothing changed: configuration 2 is used\n";
     assert_eq!((code, said.as_str()), (Some(0), expected));
     running.write(&running.yaml.replace("reject: 404", "reject: 4040"));
-    let (code, said) = running.sbc_reload(&[]);
+    let (code, _, said) = running.sbc_reload(&[]);
     assert_eq!(code, Some(78), "{said}");
     let mut check = Command::new(env!("CARGO_BIN_EXE_sbc"));
     let mut check = Process::start(check.args(["check", "--config"]).arg(&running.file));
@@ -411,14 +442,9 @@ fn the_command_shows_what_changed_or_every_error() {
     let errors = check.output();
     assert!(said.starts_with(&errors), "{said}\n--\n{errors}");
     assert!(said.contains("configuration 2 is still used"), "{said}");
-    let (code, said) = running.sbc_reload(&["--json"]);
-    assert_eq!(code, Some(78), "{said}");
-    // Beside it, in either order, is what goes to stderr.
-    let line = said
-        .lines()
-        .find(|line| line.starts_with('{'))
-        .expect(&said);
-    let json: Value = serde_json::from_str(line).expect("JSON");
+    let (code, said, all) = running.sbc_reload(&["--json"]);
+    assert_eq!(code, Some(78), "{all}");
+    let json: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(json["result"], "refused");
 }
 

@@ -41,6 +41,7 @@ use std::time::Duration;
 pub struct Engine {
     network: Arc<Network>,
     book: Arc<Book>,
+    generation: u64,
 }
 
 /// What does not change when listeners are bound.
@@ -119,7 +120,17 @@ pub(crate) enum DestinationPlan {
 
 impl Engine {
     pub(crate) fn new(network: Arc<Network>, book: Arc<Book>) -> Self {
-        Self { network, book }
+        Self {
+            network,
+            book,
+            generation: 0,
+        }
+    }
+
+    /// The same rules, as the configuration of this number.
+    #[must_use]
+    pub fn of_generation(self, generation: u64) -> Self {
+        Self { generation, ..self }
     }
 
     /// The same rules over a network whose listeners and realms are in the same order: after
@@ -134,6 +145,7 @@ impl Engine {
         Self {
             network,
             book: Arc::clone(&self.book),
+            generation: self.generation,
         }
     }
 
@@ -336,6 +348,10 @@ fn refuse(status: StatusCode, reason: &str, rule: &str) -> Refusal {
 impl PolicyEngine for Engine {
     fn network(&self) -> &Arc<Network> {
         &self.network
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
     }
 
     fn quotas(&self) -> &Quotas {

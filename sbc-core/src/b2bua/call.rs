@@ -159,7 +159,10 @@ impl Call {
             shown_tags: 0,
             media: CallMedia::new(SessionId(key.0), realm),
             recordings: Vec::new(),
-            summary: Box::new(summary(id, &incoming.message, cx.now)),
+            summary: Box::new(CallSummary {
+                generation: policy.generation(),
+                ..summary(id, &incoming.message, cx.now)
+            }),
             invite: Some(incoming),
             shares_call_id,
             longest: None,
@@ -336,6 +339,7 @@ fn summary(id: &str, invite: &Message, now: Now) -> CallSummary {
         target: None,
         route: "".into(),
         profile: "".into(),
+        generation: 0,
         started_at: now.unix,
         answered_at: None,
         ended_at: now.unix,

@@ -71,6 +71,8 @@ pub struct CallSummary {
     pub route: Arc<str>,
     /// The profile.
     pub profile: Arc<str>,
+    /// The configuration that it began with, from 1 in each process; 0 where nobody counts them.
+    pub generation: u64,
     /// INVITE received.
     pub started_at: UnixMillis,
     /// Caller answered.

@@ -209,6 +209,10 @@ impl PolicyEngine for Prompted<'_> {
         self.policy.network()
     }
 
+    fn generation(&self) -> u64 {
+        self.policy.generation()
+    }
+
     fn quotas(&self) -> &Quotas {
         self.policy.quotas()
     }

@@ -23,6 +23,11 @@ pub trait PolicyEngine: Send + Sync {
     /// Realms and listeners.
     fn network(&self) -> &Arc<Network>;
 
+    /// Which configuration of the process it is, from 1; 0 where nobody counts them.
+    fn generation(&self) -> u64 {
+        0
+    }
+
     /// Limits and counts: of the box, and of every trunk.
     fn quotas(&self) -> &Quotas;
 

@@ -54,8 +54,9 @@ impl Site {
     }
 
     pub(crate) async fn of(yaml: &str, origin: Option<Origin>) -> Self {
+        let modules = origin.as_ref().map(|origin| origin.modules.clone());
         let compiled = policies::Loaded::from_text("router test", yaml)
-            .and_then(|loaded| loaded.compile(&crate::Modules::default()))
+            .and_then(|loaded| loaded.compile(&modules.unwrap_or_default()))
             .unwrap_or_else(|errors| panic!("{errors}"));
         let mut network = Network {
             realms: Vec::new(),
