@@ -246,7 +246,7 @@ impl Daemon {
 
 /// Media ports are bound call by call: without this, an address that is none of this machine would
 /// be noticed by the first caller.
-fn probe_media(network: &Network) -> Result<(), StartError> {
+pub(crate) fn probe_media(network: &Network) -> Result<(), StartError> {
     for realm in &network.realms {
         for address in realm.media.iter().map(|media| media.bind) {
             UdpSocket::bind((address, 0)).map_err(|source| StartError::MediaAddress {

@@ -1,6 +1,9 @@
 //! Port numbers: pairs, even for RTP and the next for RTCP (RFC 3550 §11), from a shuffled ring for
 //! each range; bound when they are reserved, in quarantine for a while after they are released, so
 //! that late packets of one call do not reach another.
+//!
+//! Another configuration may have other ranges of the same address: a number that both have rests
+//! in both, and a range that nobody uses any more is forgotten.
 
 use crate::limits::BIND_ATTEMPTS;
 use crate::sys;
@@ -28,6 +31,15 @@ struct Range {
     last: u16,
 }
 
+impl Range {
+    fn overlaps(&self, other: &Self) -> bool {
+        self != other
+            && self.bind == other.bind
+            && self.first <= other.last
+            && other.first <= self.last
+    }
+}
+
 /// A number that is in use. Given back by [`PortPool::release`], after its sockets are closed.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -53,6 +65,10 @@ struct Ring {
     free: VecDeque<u16>,
     /// In the order of time.
     resting: VecDeque<(Instant, u16)>,
+    /// How many are in use.
+    leased: usize,
+    /// Ranges that have some of its numbers too.
+    beside: Vec<Range>,
 }
 
 impl PortPool {
@@ -90,7 +106,7 @@ impl PortPool {
                 self.release(now, lease);
                 continue;
             }
-            self.lock().ring(range).free.push_front(rtp);
+            self.lock().ring(range).give_back(rtp);
             tracing::warn!(bind = %at.bind, port = rtp, %error, "media port cannot be bound");
             return Err(if sys::is_out_of_descriptors(&error) {
                 MediaError::NoDescriptors
@@ -105,10 +121,9 @@ impl PortPool {
     pub(crate) fn release(&self, now: Instant, lease: Lease) {
         let until = now + lease.quarantine;
         let mut rings = self.lock();
-        let resting = &mut rings.ring(lease.range).resting;
-        // Behind all but those whose range rests longer, which is rare: two realms share it.
-        let behind = resting.partition_point(|(other, _)| *other <= until);
-        resting.insert(behind, (until, lease.rtp));
+        let ring = rings.ring(lease.range);
+        ring.leased = ring.leased.saturating_sub(1);
+        ring.rest(until, lease.rtp);
     }
 
     /// Numbers (pairs) that are free, and that are in quarantine.
@@ -123,9 +138,20 @@ impl PortPool {
 
     fn take(&self, now: Instant, range: Range) -> Option<u16> {
         let mut rings = self.lock();
-        let ring = rings.ring(range);
-        ring.wake(now);
-        ring.free.pop_front()
+        rings.ring(range).wake(now);
+        rings.forget_beside(now, range);
+        while let Some(number) = rings.ring(range).free.pop_front() {
+            let rests = rings.rests_beside(now, range, number);
+            let ring = rings.ring(range);
+            match rests {
+                Some(until) => ring.rest(until, number),
+                None => {
+                    ring.leased += 1;
+                    return Some(number);
+                }
+            }
+        }
+        None
     }
 
     fn lock(&self) -> MutexGuard<'_, Rings> {
@@ -136,10 +162,44 @@ impl PortPool {
 
 impl Rings {
     fn ring(&mut self, range: Range) -> &mut Ring {
+        if !self.rings.contains_key(&range) {
+            let mut ring = Ring::new(range, &mut self.entropy);
+            for (other, its) in &mut self.rings {
+                if other.overlaps(&range) {
+                    its.beside.push(range);
+                    ring.beside.push(*other);
+                }
+            }
+            self.rings.insert(range, ring);
+        }
         let entropy = &mut self.entropy;
         self.rings
             .entry(range)
             .or_insert_with(|| Ring::new(range, entropy))
+    }
+
+    /// Forgets ranges beside this one of which no number is in use or rests.
+    fn forget_beside(&mut self, now: Instant, range: Range) {
+        for other in self.ring(range).beside.clone() {
+            let ring = self.ring(other);
+            ring.wake(now);
+            if ring.leased > 0 || !ring.resting.is_empty() {
+                continue;
+            }
+            self.rings.remove(&other);
+            for ring in self.rings.values_mut() {
+                ring.beside.retain(|range| *range != other);
+            }
+        }
+    }
+
+    /// Until when a number of this range rests in another one.
+    fn rests_beside(&mut self, now: Instant, range: Range, number: u16) -> Option<Instant> {
+        let beside = self.ring(range).beside.clone();
+        let others = beside.iter().filter_map(|other| self.rings.get(other));
+        let rests = others.flat_map(|ring| &ring.resting);
+        let rests = rests.filter(|(until, n)| *n == number && *until > now);
+        rests.map(|(until, _)| *until).max()
     }
 }
 
@@ -156,7 +216,22 @@ impl Ring {
         Self {
             free: numbers.into(),
             resting: VecDeque::new(),
+            leased: 0,
+            beside: Vec::new(),
         }
+    }
+
+    /// Puts a number that is not free where it belongs by its time: at the end, unless others of
+    /// the ring rest longer.
+    fn rest(&mut self, until: Instant, number: u16) {
+        let behind = self.resting.partition_point(|(other, _)| *other <= until);
+        self.resting.insert(behind, (until, number));
+    }
+
+    /// A number was not used after all.
+    fn give_back(&mut self, number: u16) {
+        self.leased = self.leased.saturating_sub(1);
+        self.free.push_front(number);
     }
 
     /// Ends the quarantine of those that have rested.
@@ -234,6 +309,34 @@ mod tests {
             Some(MediaError::NoPorts)
         );
         assert!(pool.reserve(at(3000), &range).is_ok());
+    }
+
+    #[test]
+    fn a_number_rests_in_every_range_that_has_it_and_an_unused_range_is_forgotten() {
+        let pool = pool();
+        let (before, after) = (range(21_500, 21_503), range(21_500, 21_501));
+        let (one, sockets) = pool.reserve(at(0), &before).unwrap();
+        let (other, others) = pool.reserve(at(0), &before).unwrap();
+        assert_eq!(
+            pool.reserve(at(0), &after).err(),
+            Some(MediaError::NoPorts),
+            "it is in use, which the system says"
+        );
+        drop((sockets, others));
+        pool.release(at(3000), one);
+        pool.release(at(3000), other);
+        assert_eq!(
+            pool.reserve(at(4999), &after).err(),
+            Some(MediaError::NoPorts),
+            "free of its own quarantine, resting in the other range"
+        );
+        let (lease, sockets) = pool.reserve(at(5000), &after).unwrap();
+        assert_eq!(lease.rtp, 21_500);
+        assert_eq!(pool.lock().rings.len(), 1, "the former range is forgotten");
+        drop(sockets);
+        pool.release(at(5000), lease);
+        assert!(pool.reserve(at(9000), &before).is_ok(), "and comes back");
+        assert_eq!(pool.lock().rings.len(), 1);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod tests;
 pub(crate) use outcome::{Complaint, Ending, Outcome};
 
 use crate::calls::Calls;
+use crate::daemon::probe_media;
 use crate::registry::Modules;
 use crate::{logging, signals};
 use policies::schema::Config;
@@ -77,7 +78,7 @@ pub(crate) struct Reloader {
 enum Read {
     Wrong(Errors),
     Same(Vec<Problem>),
-    NeedsRestart(Vec<Complaint>, Vec<policies::Change>),
+    Unusable(Vec<Complaint>, Vec<policies::Change>),
     New(Box<New>),
 }
 
@@ -130,15 +131,21 @@ impl Reloader {
 
     async fn in_turn(&self) -> Outcome {
         let _turn = self.turn.lock().await;
-        signals::notify_reloading();
+        // Who is told that the daemon stops is not told that it is ready again.
+        let tells = !self.parts.endpoint.is_draining();
+        if tells {
+            signals::notify_reloading();
+        }
         let outcome = self.read_and_swap().await;
         self.parts.calls.metrics.reloaded(outcome.ending);
         outcome.log();
-        signals::notify(&format!(
-            "READY=1\nSTATUS=configuration {}, last reload: {}",
-            outcome.generation,
-            outcome.ending.name()
-        ));
+        if tells && !self.parts.endpoint.is_draining() {
+            signals::notify(&format!(
+                "READY=1\nSTATUS=configuration {}, last reload: {}",
+                outcome.generation,
+                outcome.ending.name()
+            ));
+        }
         outcome
     }
 
@@ -161,8 +168,8 @@ impl Reloader {
                 self.failed("a fault of this program; please report it")
             }
             Ok(Read::Wrong(errors)) => Outcome::wrong(current.generation, &errors),
-            Ok(Read::NeedsRestart(errors, changes)) => {
-                Outcome::needs_restart(current.generation, errors, changes)
+            Ok(Read::Unusable(errors, changes)) => {
+                Outcome::unusable(current.generation, errors, changes)
             }
             Ok(Read::Same(warnings)) => Outcome::same(current.generation, &warnings),
             Ok(Read::New(new)) => self.swap(&current, *new).await,
@@ -217,7 +224,12 @@ fn read(origin: &Origin, current: &Current, bound: &[SocketAddr]) -> Read {
     }
     let fixed = restart::needed(current, &compiled, &changes);
     if !fixed.is_empty() {
-        return Read::NeedsRestart(fixed, changes);
+        return Read::Unusable(fixed, changes);
+    }
+    // Media ports are bound call by call, by each call those of its own configuration.
+    if let Err(error) = probe_media(&compiled.network) {
+        let complaint = Complaint::new("realms", error.to_string(), "nothing changed");
+        return Read::Unusable(vec![complaint], changes);
     }
     let engine = compiled.engine.bound(bound);
     Read::New(Box::new(New {

@@ -128,11 +128,7 @@ impl Outcome {
         }
     }
 
-    pub(super) fn needs_restart(
-        generation: u64,
-        errors: Vec<Complaint>,
-        changes: Vec<Change>,
-    ) -> Self {
+    pub(super) fn unusable(generation: u64, errors: Vec<Complaint>, changes: Vec<Change>) -> Self {
         Self {
             errors,
             changes,

@@ -1,4 +1,4 @@
-//! What only a restart changes: sockets are bound once, and calls name them by number.
+//! What only a restart changes: listeners are bound once, and calls name them by number.
 
 use super::{Complaint, Current};
 use policies::{Change, Compiled};
@@ -31,8 +31,8 @@ fn is_fixed(path: &str) -> bool {
     let parts: Vec<&str> = path.split('.').collect();
     match parts.as_slice() {
         ["listeners", _, "advertise"]
-        | ["realms", _, "trust"]
-        | ["realms", _, "media", "advertise"] => false,
+        | ["realms", _, "trust" | "media"]
+        | ["realms", _, "media", ..] => false,
         ["listeners" | "realms" | "srs", ..] | ["observe"] | ["observe", "api" | "metrics", ..] => {
             true
         }

@@ -302,6 +302,35 @@ fn what_needs_a_restart_is_named_and_nothing_else_of_the_file_is_used() {
 }
 
 #[test]
+fn media_of_a_realm_moves_for_the_calls_that_begin_after_it() {
+    let mut running = Running::start();
+    let mut call = running.call();
+    let moved = running.yaml.replace(
+        &format!("media: {{ bind: {OUTSIDE}, ports: 2048-11999 }}"),
+        "media: { bind: 127.1.0.9, ports: 3000-3019, quarantine: 1s }",
+    );
+    assert_ne!(moved, running.yaml);
+    running.write(&moved.replace("127.1.0.9", "192.0.2.9"));
+    let (status, json) = running.reloaded();
+    assert_eq!(status, 422, "{json}");
+    let message = json["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("cannot bind 192.0.2.9"), "{json}");
+    running.write(&moved);
+    let (status, json) = running.reloaded();
+    assert_eq!(status, 200, "{json}");
+    let next = running.call();
+    let at = next.ways[0];
+    let is_there = at.ip() == Ipv4Addr::new(127, 1, 0, 9) && (3_000..3_020).contains(&at.port());
+    assert!(is_there, "{at}");
+    running.talk(&next);
+    running.renew(&mut call);
+    assert_eq!(call.ways[0].ip(), OUTSIDE);
+    running.talk(&call);
+    running.hang_up(call);
+    running.hang_up(next);
+}
+
+#[test]
 fn a_limit_counts_the_calls_that_began_before_it() {
     let mut running = Running::start();
     let call = running.call();
