@@ -53,6 +53,8 @@ enum Command {
     Srs(SrsArgs),
     /// Shows the main job on loopback with nothing prepared: a call, recorded, with failover.
     Demo(DemoArgs),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
     /// Lists the calls of a running daemon.
     Calls(CallsArgs),
     /// Shows or ends one call of a running daemon.
@@ -123,12 +125,19 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(args) => check(&args),
         Command::Srs(args) => srs(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Schema => schema(),
         Command::Calls(args) => ctl::calls(&args),
         Command::Call(args) => ctl::call(&args),
         Command::Reload(args) => ctl::reload(&args),
         Command::Drain(args) => ctl::drain(&args),
     };
     ExitCode::from(code)
+}
+
+fn schema() -> u8 {
+    let schema = policies::schema::json_schema(&Modules::default());
+    say(&format!("{schema:#}"));
+    exit::OK
 }
 
 /// Loads, compiles, prints what is wrong or odd.

@@ -265,6 +265,16 @@ fn the_files_of_a_configuration_are_listed() {
 }
 
 #[test]
+fn the_schema_is_printed_with_the_modules_of_this_program() {
+    let (code, said) = ended(sbc(&["schema"]));
+    assert_eq!(code, Some(0), "{said}");
+    let schema: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let modules = schema["properties"]["control"]["properties"].as_object();
+    let modules: Vec<_> = modules.expect("a map").keys().collect();
+    assert_eq!(modules, ["call_timer", "cdr"]);
+}
+
+#[test]
 fn a_port_that_is_taken_exits_71_and_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sbc.yaml");

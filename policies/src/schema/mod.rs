@@ -3,11 +3,13 @@
 //! Every value that a later stage may complain about carries its [`Position`]. The table [`KEYS`]
 //! holds every key of the file with its type, default and documentation.
 
+mod json;
 pub(crate) mod keys;
 
 pub use crate::pattern::Pattern;
 pub use crate::secret::Secret;
 pub use crate::value::{Advertised, Codes, Ports, Prefix, RefusalCode, SipUri};
+pub use json::json_schema;
 pub use keys::{KEYS, Key};
 
 use crate::template::Template;

@@ -1,4 +1,9 @@
 //! Mistakes: a sound configuration with one thing changed, and what must be said of it.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
 
 pub(crate) mod scan;
 
