@@ -227,6 +227,7 @@ impl Reader {
             let message = format!("files include one another: {}", circle.join(" -> "));
             let hint = "expected a file that includes none of those above it";
             self.report.value(name.at, message, hint);
+            self.report.lacks_a_part();
             return None;
         }
         if let Some(first) = self.taken.get(&id) {
@@ -239,11 +240,13 @@ impl Reader {
             let hint = format!("expected at most {} within another", limits::INCLUDE_DEPTH);
             self.report
                 .value(name.at, "files are included too deeply", hint);
+            self.report.lacks_a_part();
             return None;
         }
         if self.files.len() > limits::INCLUDED {
             let hint = format!("expected at most {}", limits::INCLUDED);
             self.report.value(name.at, "too many files", hint);
+            self.report.lacks_a_part();
             return None;
         }
         Some(id)

@@ -169,8 +169,7 @@ impl Brackets {
 
     fn blamed(&self, last: usize, is_end: bool) -> Option<Blame> {
         if let Some((open, end)) = self.long
-            && end >= last
-            && open.line < last.max(2)
+            && (end > last || (end == last && open.line < last))
         {
             let message = "the quote is not closed on this line".to_owned();
             let hint = format!("expected another {} behind the value", open.sign);

@@ -48,7 +48,13 @@ fn yaml(text: &str) -> Option<Value> {
                 Some(key) => {
                     map.insert(key, value);
                 }
-                None => *key = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+                None => {
+                    *key = Some(
+                        value
+                            .as_str()
+                            .map_or_else(|| value.to_string(), str::to_owned),
+                    )
+                }
             },
         }
     }

@@ -9,6 +9,8 @@ mod routes;
 mod unused;
 
 use crate::diff::Document;
+pub(crate) use network::ephemeral;
+
 use crate::engine::{Book, Engine, Origins};
 use crate::explain::Profiles;
 use crate::problem::Problem;

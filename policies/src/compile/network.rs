@@ -196,7 +196,8 @@ fn media(
     })
 }
 
-fn ephemeral(report: &mut Report, ports: Spanned<Ports>) {
+/// Warns of ports that the system gives away.
+pub(crate) fn ephemeral(report: &mut Report, ports: Spanned<Ports>) {
     if ports.first <= EPHEMERAL.1 && ports.last >= EPHEMERAL.0 {
         report.warn(
             ports.at,

@@ -55,10 +55,12 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
         config.log = rest::log(report, entry);
     }
     config.srs = map.get("srs").and_then(|e| rest::srs(report, e));
-    if map.get("srs").is_none() {
+    // What is missing may be in the file that could not be read.
+    let is_whole = !report.is_in_part();
+    if is_whole && map.get("srs").is_none() {
         map.required(report, "listeners");
     }
-    if map.get("listeners").is_some() {
+    if is_whole && map.get("listeners").is_some() {
         map.required(report, "realms");
         map.required(report, "routes");
     }

@@ -113,6 +113,9 @@ pub(super) fn srs(report: &mut Report, entry: &Entry) -> Option<Srs> {
         );
         return None;
     }
+    if let Some(ports) = ports {
+        crate::compile::ephemeral(report, ports);
+    }
     Some(Srs {
         listen,
         dir,

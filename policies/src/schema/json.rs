@@ -307,8 +307,9 @@ fn words(kind: &str) -> Option<Value> {
 /// The parameters of a module in one of its two places.
 fn params(registry: &dyn Registry, module: &str, shared: bool, used: bool) -> Value {
     let Some(keys) = registry.module_keys(module) else {
+        let properties = json!({ "use": { "const": module } });
         return if used {
-            json!({ "type": "object", "required": ["use"], "properties": { "use": { "const": module } } })
+            json!({ "type": "object", "required": ["use"], "properties": properties })
         } else {
             json!({ "type": ["object", "null"] })
         };
