@@ -53,7 +53,8 @@ pub enum Part {
     Port,
     /// `sip`, `tel`.
     Scheme,
-    /// The display name; not in the Request-URI.
+    /// The display name, with quotes and backslashes escaped: between quotes it stays one name,
+    /// whatever a caller writes into it. Not in the Request-URI.
     Display,
     /// The whole URI.
     Uri,
@@ -273,12 +274,21 @@ impl<'a> Facts<'a> {
 fn name_part<'n>(name: &'n NameAddr, part: &Part) -> Option<Cow<'n, str>> {
     match part {
         Part::Display if name.display.is_empty() => None,
-        Part::Display => Some(Cow::Borrowed(&name.display)),
+        Part::Display => Some(between_quotes(&name.display)),
         Part::Param(param) => {
             let value = name.uri.param(param).or_else(|| name.param(param));
             value.map(Cow::Borrowed)
         }
         part => uri_part(&name.uri, part),
+    }
+}
+
+/// As it stands between quotes (RFC 3261 §25.1, quoted-pair).
+fn between_quotes(text: &str) -> Cow<'_, str> {
+    if text.contains(['"', '\\']) {
+        text.replace('\\', r"\\").replace('"', "\\\"").into()
+    } else {
+        text.into()
     }
 }
 
