@@ -22,7 +22,7 @@ pub(crate) fn blame(text: &str, error: SyntaxError) -> SyntaxError {
         .or_else(|| without_colon(&lines))
         .or_else(|| off_column(&lines, text));
     match found {
-        None => error,
+        None => in_plain_words(error),
         Some((line, column, message, hint)) => SyntaxError {
             at: Position {
                 line: number(line),
@@ -32,6 +32,53 @@ pub(crate) fn blame(text: &str, error: SyntaxError) -> SyntaxError {
             },
             message: format!("this is not YAML: {message}"),
             hint,
+            ..error
+        },
+    }
+}
+
+/// The parser's error in words that say what to do, for those that people meet.
+fn in_plain_words(error: SyntaxError) -> SyntaxError {
+    let known = [
+        (
+            "unknown anchor",
+            "no `&name` above has the name of this alias",
+            "expected `*` and a name that stands above with `&`",
+        ),
+        (
+            "did not find expected key",
+            "this line does not belong to what is above it",
+            "expected the indentation of one of the lines above",
+        ),
+        (
+            "mapping values are not allowed",
+            "a value cannot hold `: ` here",
+            "expected quotes around the value, or a line of its own",
+        ),
+        (
+            "trailing content after",
+            "there is text behind the closing quote",
+            "expected quotes around all of the value",
+        ),
+        (
+            "did not find expected ',' or '}'",
+            "something is missing before this",
+            "expected `,` or }",
+        ),
+        (
+            "expected ',' or ']'",
+            "something is missing before this",
+            "expected `,` or ]",
+        ),
+    ];
+    let plain = known
+        .iter()
+        .find(|(words, ..)| error.message.contains(words));
+    match plain {
+        None => error,
+        Some((_, message, hint)) => SyntaxError {
+            message: format!("this is not YAML: {message}"),
+            hint: (*hint).to_owned(),
             ..error
         },
     }

@@ -47,8 +47,18 @@ impl Scalar for SocketAddr {
         if IpAddr::read(text).is_ok() {
             return Err("an address without port".to_owned());
         }
-        text.parse().map_err(|_| String::new())
+        text.parse().map_err(|_| match text.rsplit_once(':') {
+            Some((host, port)) if IpAddr::read(host).is_err() && is_number(port) => {
+                format!("`{host}` is no IP address")
+            }
+            Some((_, port)) if is_number(port) => "ports end at 65535".to_owned(),
+            _ => String::new(),
+        })
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// An address, with or without port.
@@ -240,7 +250,7 @@ impl Scalar for UdpMax {
         }
         match text.parse() {
             Ok(bytes @ 500..) => Ok(Self::bytes(bytes)),
-            Ok(_) => Err("hardly a request is so small".to_owned()),
+            Ok(_) => Err("nearly every request is larger than that".to_owned()),
             Err(_) => Err(String::new()),
         }
     }

@@ -271,6 +271,11 @@ impl<'t> MapView<'t> {
                 report.later(entry, format!("remove it ({doc})"));
                 continue;
             }
+            if &*entry.key == "<<" {
+                let hint = "write out the keys; profiles have `extends`";
+                report.key(entry.at, "merge keys (`<<`) are not supported", hint);
+                continue;
+            }
             let names = keys::built(self.schema);
             let mut hint = format!("expected one of: {}", names.join(", "));
             hint.push_str(&did_you_mean(&self.suggested(&entry.key)));
@@ -361,11 +366,11 @@ pub(crate) fn names<'t>(report: &mut Report, entry: &'t Entry, of: &str) -> &'t 
 pub(crate) fn check_name(report: &mut Report, name: &str, at: Position) {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || !name.chars().all(fine) {
-        report.value(
-            at,
-            format!("`{name}` is not a name"),
-            "expected letters, digits, `-`, `_` and `.`",
-        );
+        let message = match name {
+            "" => "the name is empty".to_owned(),
+            name => format!("`{name}` is not a name"),
+        };
+        report.value(at, message, "expected letters, digits, `-`, `_` and `.`");
     }
 }
 
@@ -441,6 +446,14 @@ pub(crate) fn word<T: Copy>(
     entry: Option<&Entry>,
     words: &[(&'static str, T)],
 ) -> Option<Spanned<T>> {
+    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let Data::Scalar { .. } = entry?.value.data else {
+        let Entry { at, value, .. } = entry?;
+        let hint = format!("expected one of: {}", names.join(", "));
+        let message = format!("{} is not a word", value.describe());
+        report.value(node_position(value, *at), message, hint);
+        return None;
+    };
     let text: Spanned<String> = field(report, entry)?;
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
         return Some(Spanned {
@@ -448,7 +461,6 @@ pub(crate) fn word<T: Copy>(
             at: text.at,
         });
     }
-    let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let hint = expected(&text.value, "value", &names);
     report.value(text.at, format!("unknown value `{}`", text.value), hint);
     None

@@ -41,7 +41,7 @@ fn every_error_text_is_as_written_down() {
     for (have, want) in actual.split("\n# ").zip(golden.split("\n# ")) {
         assert_eq!(have.trim_end(), want.trim_end());
     }
-    assert!(golden.matches("\n# ").count() >= 30);
+    assert!(golden.matches("\n# ").count() >= 60);
 }
 
 #[test]

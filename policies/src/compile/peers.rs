@@ -142,7 +142,10 @@ pub(super) fn sources(report: &mut Report, scope: &Scope<'_>) -> Vec<(Box<str>, 
                 .copied()
                 .unwrap_or_default();
             let (message, hint) = if other == name.value {
-                ("this range stands here twice".to_owned(), String::new())
+                (
+                    "this range stands here twice".to_owned(),
+                    "remove one of them".to_owned(),
+                )
             } else {
                 (
                     format!(

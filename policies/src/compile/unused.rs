@@ -62,13 +62,25 @@ fn names(report: &mut Report, config: &Config) {
             if used.contains(&(what, name.value.as_str())) {
                 continue;
             }
-            let why = match what {
-                "realm" => "no listener is on this realm",
-                "trunk" => "no route names this trunk",
-                "recorder" => "no profile names this recorder",
-                _ => "no route or profile names this profile",
+            let (why, hint) = match what {
+                "realm" => (
+                    "no listener is on this realm",
+                    "remove it, or put a listener on it",
+                ),
+                "trunk" => (
+                    "no route names this trunk",
+                    "remove it, or send calls to it",
+                ),
+                "recorder" => (
+                    "no profile names this recorder",
+                    "remove it, or name it below `record` of a profile",
+                ),
+                _ => (
+                    "no route or profile names this profile",
+                    "remove it, or name it in a route",
+                ),
             };
-            report.warn(name.at, why, "");
+            report.warn(name.at, why, hint);
         }
     }
 }
@@ -94,7 +106,7 @@ fn routes(report: &mut Report, config: &Config) {
             report.warn(from.at, message, hint);
         }
         if !route.when.iter().all(may_hold) {
-            let hint = "only INVITE is routed: expected no `method`";
+            let hint = "only INVITE is routed: remove the route, or `method`";
             report.warn(route.name.at, "nothing reaches this route", hint);
         }
         let mut tests: Vec<u64> = route.when.iter().map(fingerprint).collect();
@@ -106,7 +118,7 @@ fn routes(report: &mut Report, config: &Config) {
             } else {
                 "all of these"
             };
-            let hint = format!("{} in {place} takes {what}", first.name.value);
+            let hint = format!("`{}` in {place} takes {what}", first.name.value);
             report.warn(route.name.at, "nothing reaches this route", hint);
             continue;
         }

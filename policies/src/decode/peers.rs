@@ -85,7 +85,7 @@ fn recorder(report: &mut Report, entry: &Entry) -> Option<Recorder> {
     if let Some(timeout) = timeout.filter(|t| t.is_zero()) {
         report.value(
             timeout.at,
-            "no server answers in no time",
+            "nobody answers in no time",
             "expected more than 0s",
         );
     }

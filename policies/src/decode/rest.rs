@@ -108,7 +108,7 @@ pub(super) fn srs(report: &mut Report, entry: &Entry) -> Option<Srs> {
     if listen.ip().is_unspecified() {
         report.value(
             listen.at,
-            format!("{} says not where media goes", listen.ip()),
+            format!("{} is no address that media can be sent to", listen.ip()),
             "expected an address that recording clients can send to",
         );
         return None;

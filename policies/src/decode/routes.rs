@@ -62,7 +62,7 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
     if let Some(ring) = ring.filter(|r| r.is_zero()) {
         report.value(
             ring.at,
-            "no target answers in no time",
+            "nobody answers in no time",
             "expected more than 0s",
         );
     }
