@@ -61,10 +61,6 @@ impl fmt::Display for Secret {
 }
 
 /// Reads the secret of an entry.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "no key of this kind is built yet")
-)]
 pub(crate) fn field(report: &mut Report, entry: Option<&Entry>) -> Option<Spanned<Secret>> {
     let entry = entry?;
     let at = entry.value.at;

@@ -57,10 +57,20 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a text file")
 }
 
+/// The files of secrets that blocks name: each lies beside the block.
+const SECRETS: [&str; 1] = ["api-token"];
+
 fn load(name: &str, text: &str) {
+    let folder = tempfile::tempdir().expect("a folder of its own can be made");
+    for secret in SECRETS {
+        let written = std::fs::write(folder.path().join(secret), "0123456789abcdef\n");
+        written.expect("the folder can be written");
+    }
+    let file = folder.path().join("sbc.yaml");
+    std::fs::write(&file, text).expect("the folder can be written");
     let registry = fake::Fake::default();
-    if let Err(errors) = Loaded::from_text(name, text).and_then(|l| l.compile(&registry)) {
-        panic!("{errors}");
+    if let Err(errors) = Loaded::from_path(&file).and_then(|l| l.compile(&registry)) {
+        panic!("{name}: {errors}");
     }
 }
 

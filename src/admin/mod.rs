@@ -6,6 +6,7 @@ mod bounded;
 mod calls;
 mod drain;
 mod events;
+mod guard;
 mod health;
 mod limits;
 mod openapi;
@@ -21,6 +22,7 @@ use crate::events::Events;
 use crate::reload::Reloader;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -116,6 +118,7 @@ pub(crate) fn api(admin: Admin) -> Router {
             )
             .hint(hint)
         })
+        .layer(from_fn_with_state(admin.clone(), guard::guard))
         .with_state(admin)
 }
 
@@ -123,6 +126,7 @@ pub(crate) fn api(admin: Admin) -> Router {
 pub(crate) fn metrics(admin: Admin) -> Router {
     Router::new()
         .route("/metrics", get(render))
+        .layer(from_fn_with_state(admin.clone(), guard::guard))
         .with_state(admin)
 }
 

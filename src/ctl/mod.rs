@@ -32,7 +32,8 @@ pub(crate) struct Reach {
     /// The configuration of the daemon.
     #[arg(long, short, value_name = "FILE", default_value = "/etc/sbc/sbc.yaml")]
     config: PathBuf,
-    /// A file with the token of the API; otherwise what SBC_TOKEN holds.
+    /// A file with the token of the API; otherwise what SBC_TOKEN holds, otherwise that of the
+    /// configuration, where the API was found there.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Prints the answer as it came, as JSON.
@@ -88,6 +89,7 @@ impl Reach {
     /// The API, and what opens it. A token goes only where it was meant for: that of the
     /// configuration not to an address from elsewhere.
     pub(super) fn api(&self) -> Result<Api, Fault> {
+        let mut of_configuration = None;
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let at = match (&self.api, variable("SBC_API")) {
             (Some(at), _) => at.clone(),
@@ -95,12 +97,16 @@ impl Reach {
                 let base = Base::parse(&value.to_string_lossy());
                 base.map_err(|why| Fault::Usage(format!("SBC_API: {why}")))?
             }
-            (None, None) => configured(&self.config)?,
+            (None, None) => {
+                let (at, token) = configured(&self.config)?;
+                of_configuration = token;
+                at
+            }
         };
         let token = match (&self.token_file, variable("SBC_TOKEN")) {
             (Some(file), _) => Some(bearer(read(file)?, &file.display().to_string())?),
             (None, Some(value)) => Some(bearer(value, "SBC_TOKEN")?),
-            (None, None) => None,
+            (None, None) => of_configuration,
         };
         Ok(Api { at, token })
     }
@@ -158,13 +164,14 @@ pub(super) fn print(text: &str) -> Result<(), Fault> {
     written.map_err(|_| Fault::Unread)
 }
 
-/// `observe.api` of a configuration, whatever else is wrong with it.
-fn configured(file: &Path) -> Result<Base, Fault> {
+/// `observe.api` and `observe.token` of a configuration, whatever else is wrong with it.
+fn configured(file: &Path) -> Result<(Base, Option<HeaderValue>), Fault> {
     let elsewhere = "--api http://127.0.0.1:8080 says where the API is";
     let loaded = Loaded::from_path(file)
         .map_err(|errors| Fault::Config(format!("{errors}\n  {elsewhere}")))?;
     let name = file.display();
-    let Some(mut at) = loaded.config().observe.api.as_ref().map(|api| api.value) else {
+    let observe = &loaded.config().observe;
+    let Some(mut at) = observe.api.as_ref().map(|api| api.value) else {
         let said = format!("{name} has no `observe.api`, or a wrong one: nothing can be asked");
         return Err(Fault::Config(format!("{said}\n  {elsewhere}")));
     };
@@ -178,7 +185,10 @@ fn configured(file: &Path) -> Result<Base, Fault> {
             std::net::SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Base::parse(&at.to_string()).map_err(Fault::Config)
+    let token = observe.token.as_ref().map(|token| token.value.expose());
+    let token = token.map(|token| bearer(token.into(), "observe.token"));
+    let base = Base::parse(&at.to_string()).map_err(Fault::Config)?;
+    Ok((base, token.transpose()?))
 }
 
 fn read(file: &Path) -> Result<OsString, Fault> {

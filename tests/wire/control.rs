@@ -179,6 +179,50 @@ fn the_daemon_is_found_by_argument_by_environment_and_by_configuration() {
 }
 
 #[test]
+fn a_daemon_with_a_token_answers_whoever_has_it_and_nobody_else() {
+    const TOKEN: &str = "0123456789abcdef-right";
+    let folder = tempfile::tempdir().unwrap();
+    let (file, token) = (folder.path().join("sbc.yaml"), folder.path().join("token"));
+    let mut setup = Setup::to(format!("sip:{CALLEE}"));
+    setup.port = block(4);
+    // Off loopback, as far as this machine goes: every address of it.
+    let port = setup.port + 2;
+    setup.more = format!("observe: {{ api: \"0.0.0.0:{port}\", token: {{ file: token }} }}\n");
+    std::fs::write(&file, setup.yaml()).unwrap();
+    std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
+    let mut daemon = Process::start(sbc(&["run"]).arg("--config").arg(&file));
+    daemon.wait_for_line("sbc ready", PATIENCE);
+    let url = format!("http://{}", local(port));
+    let calls = || sbc(&["calls", "--json", "--api", &url]);
+
+    let (code, said) = ended(&mut calls());
+    assert_eq!(
+        (code, said.contains("SBC_TOKEN")),
+        (Some(1), true),
+        "{said}"
+    );
+    let (code, said) = ended(calls().env("SBC_TOKEN", "0123456789abcdef-wrong"));
+    assert_eq!(
+        (code, said.contains("a wrong token")),
+        (Some(1), true),
+        "{said}"
+    );
+    for command in [
+        calls().env("SBC_TOKEN", TOKEN),
+        calls().arg("--token-file").arg(&token),
+        sbc(&["calls", "--json", "--config"]).arg(&file),
+    ] {
+        let (code, said) = ended(command);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    // That of the configuration goes nowhere else.
+    let (code, said) = ended(calls().arg("--config").arg(&file));
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(http(local(port), "/readyz").0, 200);
+    assert!(!daemon.output().contains(TOKEN), "{}", daemon.output());
+}
+
+#[test]
 fn a_daemon_that_cannot_be_reached_exits_69_and_says_what_to_do() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = closed.local_addr().unwrap();

@@ -1,6 +1,7 @@
 //! `control`, `observe`, `log` and `srs`.
 
-use crate::schema::{Log, LogFormat, LogLevel, Observe, Parameter, Ports, Spanned, Srs};
+use crate::schema::{Log, LogFormat, LogLevel, Observe, Parameter, Ports, Secret, Spanned, Srs};
+use crate::secret;
 use crate::tree::{Data, Entry};
 use crate::visit::{self, MapView, Report};
 use std::net::SocketAddr;
@@ -49,26 +50,53 @@ pub(super) fn observe(report: &mut Report, entry: &Entry) -> Observe {
     let Some(map) = MapView::of(report, &entry.value, entry.at, "observe") else {
         return Observe::default();
     };
+    let has_token = map.get("token").is_some();
     let observe = Observe {
-        api: loopback(report, map.get("api")),
-        metrics: loopback(report, map.get("metrics")),
+        api: http_address(report, map.get("api"), has_token),
+        metrics: http_address(report, map.get("metrics"), has_token),
+        token: token(report, map.get("token")),
     };
     map.finish(report);
     observe
 }
 
-/// An address on which nobody else listens in: tokens are not in this version.
-fn loopback(report: &mut Report, entry: Option<&Entry>) -> Option<Spanned<SocketAddr>> {
+/// An address that nobody else reaches, or one that asks for a token.
+fn http_address(
+    report: &mut Report,
+    entry: Option<&Entry>,
+    has_token: bool,
+) -> Option<Spanned<SocketAddr>> {
     let address: Spanned<SocketAddr> = visit::field(report, entry)?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && !has_token {
         report.value(
             address.at,
             format!("{} can be reached by others", address.ip()),
-            "expected a loopback address like \"127.0.0.1:8080\"; tokens are not in this version",
+            "expected a loopback address like \"127.0.0.1:8080\", or `token` beside it",
         );
         return None;
     }
     Some(address)
+}
+
+/// Characters of a token below which it warns: 16 random letters and digits are some 95 bits.
+const TOKEN_LENGTH: usize = 16;
+
+/// What may stand behind `Bearer` (RFC 6750 §2.1).
+fn token(report: &mut Report, entry: Option<&Entry>) -> Option<Spanned<Secret>> {
+    let token = secret::field(report, entry)?;
+    let text = token.value.expose();
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if !text.bytes().all(is_fine) {
+        let hint = "expected letters, digits and -._~+/= only";
+        report.value(token.at, "this cannot be sent as a token", hint);
+        return None;
+    }
+    if text.len() < TOKEN_LENGTH {
+        let hint = format!("better {TOKEN_LENGTH} or more random ones: openssl rand -hex 16");
+        let message = format!("a token of {} characters can be guessed", text.len());
+        report.warn(token.at, message, hint);
+    }
+    Some(token)
 }
 
 pub(super) fn log(report: &mut Report, entry: &Entry) -> Log {

@@ -383,6 +383,8 @@ pub struct Observe {
     pub api: Option<Spanned<SocketAddr>>,
     /// Prometheus.
     pub metrics: Option<Spanned<SocketAddr>>,
+    /// What opens both.
+    pub token: Option<Spanned<Secret>>,
 }
 
 /// How long running calls may go on after SIGTERM.

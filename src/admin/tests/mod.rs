@@ -3,6 +3,7 @@
 mod contents;
 mod drain;
 mod events;
+mod guard;
 mod list;
 mod schema;
 
