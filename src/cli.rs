@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::ctl::{self, CallArgs, CallsArgs, DrainArgs, ReloadArgs};
+use crate::ctl::{self, CallArgs, CallsArgs, DrainArgs, ReloadArgs, TrunksArgs};
 use crate::daemon::{Daemon, StartError};
 use crate::registry::Modules;
 use crate::reload::Origin;
@@ -61,6 +61,8 @@ enum Command {
     Call(CallArgs),
     /// Makes a running daemon read its configuration again; shows what changed, or every error.
     Reload(ReloadArgs),
+    /// Lists the trunks of a running daemon, with what is counted there.
+    Trunks(TrunksArgs),
     /// Ends a running daemon: no new calls, running ones may end, the rest get BYE.
     Drain(DrainArgs),
 }
@@ -129,6 +131,7 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Calls(args) => ctl::calls(&args),
         Command::Call(args) => ctl::call(&args),
         Command::Reload(args) => ctl::reload(&args),
+        Command::Trunks(args) => ctl::trunks(&args),
         Command::Drain(args) => ctl::drain(&args),
     };
     ExitCode::from(code)

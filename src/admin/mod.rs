@@ -14,6 +14,7 @@ mod problem;
 mod reload;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trunks;
 mod views;
 
 use crate::calls::Calls;
@@ -75,6 +76,7 @@ fn pages() -> Vec<Page> {
     pages.extend(reload::pages());
     pages.extend(drain::pages());
     pages.extend(events::pages());
+    pages.extend(trunks::pages());
     pages.extend(health::pages());
     pages
 }

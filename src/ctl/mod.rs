@@ -6,10 +6,12 @@ mod http;
 mod limits;
 mod reload;
 mod table;
+mod trunks;
 
 pub(crate) use calls::{CallArgs, CallsArgs, call, calls};
 pub(crate) use drain::{DrainArgs, drain};
 pub(crate) use reload::{ReloadArgs, reload};
+pub(crate) use trunks::{TrunksArgs, trunks};
 
 use crate::cli::{complain, exit};
 use clap::Args;

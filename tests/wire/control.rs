@@ -126,6 +126,15 @@ fn a_call_is_listed_shown_and_hung_up_from_the_command_line() {
         .expect("one call")
         .to_owned();
     assert!(line.starts_with(&id), "{said}");
+    let trunks = running.ask_json(&["trunks"]);
+    assert_eq!(trunks["trunks"][0]["calls_in"], 1, "{trunks}");
+    assert_eq!(trunks["trunks"][1]["calls_out"], 1, "{trunks}");
+    let (code, said) = running.ask(&["trunks"]);
+    assert_eq!(
+        (code, said.contains("carrier  outside")),
+        (Some(0), true),
+        "{said}"
+    );
     let (code, said) = running.ask(&["call", &id, "show"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("route        inwards"), "{said}");

@@ -115,6 +115,7 @@ async fn every_answer_is_as_the_document_says() {
         ("post", ("/v1/reload", "/v1/reload"), 500),
         ("get", ("/v1/config", "/v1/config"), 200),
         ("get", ("/v1/events", "/v1/events?type=x"), 400),
+        ("get", ("/v1/trunks", "/v1/trunks"), 200),
         ("get", ("/healthz", "/healthz"), 200),
         ("get", ("/readyz", "/readyz"), 200),
         ("get", ("/openapi.json", "/openapi.json"), 200),

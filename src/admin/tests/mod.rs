@@ -6,6 +6,7 @@ mod events;
 mod guard;
 mod list;
 mod schema;
+mod trunks;
 
 use super::{Admin, api};
 use crate::calls::Calls;
