@@ -155,6 +155,44 @@ impl Message {
         Ok(())
     }
 
+    /// Gives each line of this name the value that `edit` makes of its own, in its place; nothing
+    /// leaves it as it is, and an empty text removes it. Lines that are not text are left as they
+    /// are.
+    ///
+    /// # Errors
+    /// CR, LF or NUL in a value: its line, and those behind it, are left as they are.
+    pub fn rewrite(
+        &mut self,
+        name: &HeaderName,
+        mut edit: impl FnMut(&str) -> Option<String>,
+    ) -> Result<(), InvalidValue> {
+        let mut index = 0;
+        let mut result = Ok(());
+        while let Some(slot) = self.slots.get(index) {
+            let is_wanted = Wanted::new(name).is(slot, &self.others);
+            let value = self.text(slot.value).filter(|_| is_wanted);
+            let edited = value.and_then(&mut edit);
+            match edited.as_deref() {
+                None => index += 1,
+                Some("") => {
+                    self.slots.remove(index);
+                }
+                Some(line) if !text::is_line(line.as_bytes()) => {
+                    result = Err(InvalidValue);
+                    break;
+                }
+                Some(line) => {
+                    let value = self.append(text::trim(line).as_bytes());
+                    self.slots[index].value = value;
+                    self.slots[index].verbatim = false;
+                    index += 1;
+                }
+            }
+        }
+        self.touched(name);
+        result
+    }
+
     /// Removes every line of this name; true if there was one.
     pub fn remove(&mut self, name: &HeaderName) -> bool {
         let before = self.slots.len();

@@ -367,6 +367,50 @@ impl HeaderName {
         })
     }
 
+    /// Whether a line may hold several values with commas between them: by RFC 3261 §20, and by
+    /// the RFC of each extension. Not those whose one value may hold a comma, as Date (RFC 3261
+    /// §20.17) and the headers of digest (§20.44) do.
+    #[must_use]
+    pub const fn is_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Via
+                | Self::Contact
+                | Self::Route
+                | Self::RecordRoute
+                | Self::Path
+                | Self::ServiceRoute
+                | Self::ContentEncoding
+                | Self::ContentLanguage
+                | Self::Allow
+                | Self::AllowEvents
+                | Self::Accept
+                | Self::AcceptEncoding
+                | Self::AcceptLanguage
+                | Self::AcceptContact
+                | Self::RejectContact
+                | Self::RequestDisposition
+                | Self::RecvInfo
+                | Self::Supported
+                | Self::Unsupported
+                | Self::Require
+                | Self::ProxyRequire
+                | Self::Warning
+                | Self::Reason
+                | Self::AlertInfo
+                | Self::CallInfo
+                | Self::ErrorInfo
+                | Self::InReplyTo
+                | Self::UserToUser
+                | Self::PAssertedIdentity
+                | Self::PPreferredIdentity
+                | Self::PEarlyMedia
+                | Self::PAccessNetworkInfo
+                | Self::Diversion
+                | Self::HistoryInfo
+        )
+    }
+
     /// How many names [`HeaderName::single`] knows.
     pub(super) const SINGLES: usize = 20;
 }
