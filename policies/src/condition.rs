@@ -5,11 +5,20 @@ use crate::schema::Test;
 
 /// Hears what is compared; live calls have `()`, which hears nothing.
 pub(crate) trait Watch {
+    /// Whether it listens at all.
+    fn listens(&self) -> bool {
+        true
+    }
+
     /// A field was looked at; nothing where the request does not have it.
     fn compared(&mut self, _field: &Field, _value: Option<&str>) {}
 }
 
-impl Watch for () {}
+impl Watch for () {
+    fn listens(&self) -> bool {
+        false
+    }
+}
 
 /// Whether every part holds. A field that the request does not have does not match.
 pub(crate) fn holds(when: &[Test], facts: &Facts<'_>) -> bool {
@@ -36,5 +45,13 @@ fn test_holds(test: &Test, facts: &Facts<'_>, watch: &mut impl Watch) -> bool {
         Test::Any(any) => any
             .iter()
             .any(|inner| failing(inner, facts, watch).is_none()),
+        Test::Expr(expression) => {
+            if watch.listens() {
+                for field in expression.fields() {
+                    watch.compared(field, facts.value(field).as_deref());
+                }
+            }
+            expression.holds(facts)
+        }
     }
 }

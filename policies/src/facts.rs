@@ -2,7 +2,7 @@
 
 use crate::problem::nearest;
 use sbc_core::ports::RequestFacts;
-use sbc_core::sip::{HeaderName, Method, NameAddr, Scheme, Uri};
+use sbc_core::sip::{HeaderName, Method, NameAddr, Scheme, StatusCode, Uri};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
@@ -27,6 +27,8 @@ pub enum Field {
     Trunk,
     /// The name of the trunk it goes to.
     Target,
+    /// The status code of the reply.
+    Status,
 }
 
 /// Which address.
@@ -58,6 +60,8 @@ pub enum Part {
     Display,
     /// The whole URI.
     Uri,
+    /// Display name and URI, without parameters of the header; of the Request-URI all of it.
+    Whole,
     /// A parameter of the URI, else of the header.
     Param(Box<str>),
 }
@@ -87,9 +91,6 @@ const PARTS: [(&str, Part); 6] = [
     ("uri", Part::Uri),
 ];
 
-/// Names of the contract that a later version has.
-const LATER: [&str; 2] = ["var", "map"];
-
 impl Field {
     /// Reads a name.
     ///
@@ -108,6 +109,7 @@ impl Field {
             "realm" => Self::Realm,
             "trunk.name" => Self::Trunk,
             "target.name" => Self::Target,
+            "status" => Self::Status,
             _ => return party(name).ok_or_else(|| UnknownField::suggest(name)),
         };
         Ok(field)
@@ -125,8 +127,11 @@ fn header_name(rest: &str) -> Option<Field> {
 }
 
 fn party(name: &str) -> Option<Field> {
-    let (party, part) = name.split_once('.')?;
+    let (party, part) = name.split_once('.').unwrap_or((name, ""));
     let party = PARTIES.iter().find(|(n, _)| *n == party)?.1;
+    if part.is_empty() && !name.ends_with('.') {
+        return Some(Field::Party(party, Part::Whole));
+    }
     let part = match part.strip_prefix("params.") {
         Some(param) if is_token(param) => Part::Param(param.into()),
         Some(_) => return None,
@@ -160,10 +165,23 @@ impl UnknownField {
         }
     }
 
-    fn suggest(name: &str) -> Self {
-        let root = name.split(['.', '[']).next().unwrap_or(name);
-        if LATER.contains(&root) {
-            return Self::new(name, format!("`{root}` is not in this version"));
+    /// `status` where no reply is.
+    pub(crate) fn of_replies(name: &str) -> Self {
+        let hint = "a request has none; expected it in `reply_headers` only";
+        Self::new(name, hint.to_owned())
+    }
+
+    pub(crate) fn suggest(name: &str) -> Self {
+        match name.split(['.', '[']).next() {
+            Some("var") => {
+                let hint = "`var` is not in this version: no module sets variables yet";
+                return Self::new(name, hint.to_owned());
+            }
+            Some("map") => {
+                let hint = "maps stand in templates and in `expr`, as map.NAME[key]";
+                return Self::new(name, hint.to_owned());
+            }
+            _ => {}
         }
         let mut known: Vec<String> = WHOLE.iter().map(|n| (*n).to_owned()).collect();
         for (party, _) in PARTIES {
@@ -173,6 +191,7 @@ impl UnknownField {
             known.push(format!("{party}.params.NAME"));
         }
         known.push("header[\"X-Foo\"]".to_owned());
+        known.push("status".to_owned());
         known.retain(|name| name != "ruri.display");
         let mut hint = format!(
             "expected one of: {}, header[\"NAME\"], and of ruri, from, to, contact: .user .host \
@@ -209,6 +228,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) target: Option<&'a str>,
     /// The method of the message that leaves, where it is another than that of the request.
     pub(crate) method: Option<&'a Method>,
+    /// The status of the reply that leaves.
+    pub(crate) status: Option<StatusCode>,
     ruri: OnceCell<Option<Uri>>,
     from: OnceCell<Option<NameAddr>>,
     to: OnceCell<Option<NameAddr>>,
@@ -222,6 +243,7 @@ impl<'a> Facts<'a> {
             origin,
             target: None,
             method: None,
+            status: None,
             ruri: OnceCell::new(),
             from: OnceCell::new(),
             to: OnceCell::new(),
@@ -267,6 +289,7 @@ impl<'a> Facts<'a> {
             Field::Realm => Some(Cow::Borrowed(self.origin.realm)),
             Field::Trunk => self.origin.trunk.map(Cow::Borrowed),
             Field::Target => self.target.map(Cow::Borrowed),
+            Field::Status => self.status.map(|status| status.code().to_string().into()),
         }
     }
 }
@@ -278,6 +301,10 @@ fn name_part<'n>(name: &'n NameAddr, part: &Part) -> Option<Cow<'n, str>> {
         Part::Param(param) => {
             let value = name.uri.param(param).or_else(|| name.param(param));
             value.map(Cow::Borrowed)
+        }
+        Part::Whole => {
+            let bare = NameAddr::new(&name.display, name.uri.clone());
+            Some(bare.to_string().into())
         }
         part => uri_part(&name.uri, part),
     }
@@ -307,7 +334,7 @@ fn uri_part<'u>(uri: &'u Uri, part: &Part) -> Option<Cow<'u, str>> {
             Scheme::Other(other) => Cow::Borrowed(other),
         }),
         Part::Display => None,
-        Part::Uri => Some(uri.to_string().into()),
+        Part::Uri | Part::Whole => Some(uri.to_string().into()),
         Part::Param(param) => uri.param(param).map(Cow::Borrowed),
     }
 }

@@ -31,6 +31,10 @@ pub(crate) const CALLS: u32 = 1_000_000;
 pub(crate) const CPS: u32 = 100_000;
 /// Names that an error text suggests, where several are equally near.
 pub(crate) const SUGGESTED: usize = 3;
+/// Entries of one map: a million short ones take about 100 MB.
+pub(crate) const MAP_ENTRIES: usize = 1_000_000;
+/// Regular expressions of one map: they are tried one after the other, for each look.
+pub(crate) const MAP_REGEXES: usize = 1_000;
 /// Characters of a line that stand in an error text.
 pub(crate) const LINE: usize = 160;
 /// Lines of two bodies, one times the other, that are compared in an explanation.

@@ -3,6 +3,7 @@
 use crate::compile::{Compiled, compile};
 use crate::diff::Document;
 use crate::include::{self, Tree};
+use crate::maps::Maps;
 use crate::problem::{Errors, in_order};
 use crate::schema::Config;
 use crate::tree::Position;
@@ -74,6 +75,7 @@ impl Loaded {
         if self.config.srs.is_none() && !self.report.has_errors() {
             self.report.missing(self.top, "", "srs");
         }
+        self.report.maps = Maps::default();
         self.config = Config {
             observe: self.config.observe,
             drain: self.config.drain,

@@ -1,15 +1,21 @@
 //! Templates: text with `${...}`, where `...` is an expression of minijinja over the names of
-//! [`Field`]. Compiled when the configuration is loaded; a name, filter or test that does not exist
-//! is an error then. At call time a name without a value is empty text.
+//! [`Field`] and the maps of the configuration. Compiled when the configuration is loaded; a name,
+//! map, filter or test that does not exist is an error then. At call time a name without a value is
+//! empty text.
 
+mod expression;
 mod scan;
 
+pub use expression::Expression;
+
 use crate::facts::{Facts, Field, UnknownField};
+use crate::maps::Maps;
 use crate::problem::expected;
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Expression, UndefinedBehavior, filters, tests as jinja_tests};
+use expression::Compiled;
+use regex::Captures;
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Filters that expressions may use.
 const FILTERS: [&str; 10] = [
@@ -18,44 +24,39 @@ const FILTERS: [&str; 10] = [
 /// Tests (`x is defined`) that expressions may use.
 const TESTS: [&str; 4] = ["defined", "undefined", "startingwith", "endingwith"];
 
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut env = Environment::empty();
-    env.set_undefined_behavior(UndefinedBehavior::Lenient);
-    env.add_filter("default", filters::default);
-    env.add_filter("first", filters::first);
-    env.add_filter("int", filters::int);
-    env.add_filter("last", filters::last);
-    env.add_filter("length", filters::length);
-    env.add_filter("lower", filters::lower);
-    env.add_filter("replace", filters::replace);
-    env.add_filter("slice", slice);
-    env.add_filter("trim", filters::trim);
-    env.add_filter("upper", filters::upper);
-    env.add_test("defined", jinja_tests::is_defined);
-    env.add_test("undefined", jinja_tests::is_undefined);
-    env.add_test("startingwith", jinja_tests::is_startingwith);
-    env.add_test("endingwith", jinja_tests::is_endingwith);
-    env
-});
+/// What a template or an expression may use, by where it stands.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Scope<'m> {
+    /// The maps of the configuration.
+    pub(crate) maps: Option<&'m Maps>,
+    /// Groups of a regular expression, `$1`.
+    pub(crate) groups: bool,
+    /// What only replies have: `status`.
+    pub(crate) replies: bool,
+}
 
-/// The characters from `start` up to `end` (or the last); negative numbers count from the end.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape of a filter of minijinja"
-)]
-fn slice(text: String, start: i64, end: Option<i64>) -> String {
-    let length = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
-    let from_start = |n: i64| {
-        if n < 0 {
-            (length + n).max(0)
-        } else {
-            n.min(length)
+impl Scope<'_> {
+    /// Reads a name that may stand here.
+    pub(crate) fn field(self, name: &str) -> Result<Field, UnknownField> {
+        match Field::parse(name)? {
+            Field::Status if !self.replies => Err(UnknownField::of_replies(name)),
+            field => Ok(field),
         }
-    };
-    let (start, end) = (from_start(start), from_start(end.unwrap_or(length)));
-    let index = |n: i64| usize::try_from(n).unwrap_or(0);
-    let count = index(end.saturating_sub(start).max(0));
-    text.chars().skip(index(start)).take(count).collect()
+    }
+}
+
+/// Where values come from when a template is rendered.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'v> {
+    pub(crate) lookup: &'v dyn Fn(&Field) -> Option<String>,
+    pub(crate) groups: Option<&'v Captures<'v>>,
+}
+
+impl Values<'_> {
+    fn group(&self, number: u8) -> &str {
+        let group = self.groups.and_then(|groups| groups.get(number.into()));
+        group.map_or("", |group| group.as_str())
+    }
 }
 
 /// Why text is no template.
@@ -82,9 +83,15 @@ pub enum TemplateError {
     /// CR, LF or NUL.
     #[error("the text holds a line break")]
     LineBreak,
-    /// `$1` and kin.
-    #[error("`${0}`: groups of a regular expression are not in this version")]
+    /// `$1` and kin where there is no regular expression.
+    #[error("`${0}`: there is no regular expression here that could have groups")]
     Group(char),
+    /// A map that does not exist, or one without key; and what was expected.
+    #[error("unknown map `{0}`")]
+    Map(String, String),
+    /// `map` without name and key.
+    #[error("`map` without name and key")]
+    Keyless,
 }
 
 impl TemplateError {
@@ -99,7 +106,11 @@ impl TemplateError {
             Self::Filter(name) => expected(name, "filter", &FILTERS),
             Self::Test(name) => expected(name, "test", &TESTS),
             Self::LineBreak => "expected one line".to_owned(),
-            Self::Group(_) => "expected ${...}, and `$$` for a dollar".to_owned(),
+            Self::Group(_) => "expected ${...}, and `$$` for a dollar; groups stand in `with`, \
+                               beside `match`"
+                .to_owned(),
+            Self::Map(_, hint) => hint.clone(),
+            Self::Keyless => "write map.NAME[key], as in map.areas[to.user]".to_owned(),
         }
     }
 }
@@ -116,13 +127,9 @@ enum Piece {
     Text(Box<str>),
     /// An expression that is one name: needs no interpreter.
     Field(Field),
+    /// A group of the expression that matched.
+    Group(u8),
     Expression(Arc<Compiled>),
-}
-
-struct Compiled {
-    expression: Expression<'static, 'static>,
-    /// What its variables stand for, in order: see [`scan`].
-    uses: Vec<Field>,
 }
 
 /// A template could not be rendered for this call.
@@ -131,28 +138,35 @@ struct Compiled {
 pub(crate) struct RenderError(String);
 
 impl Template {
-    /// Compiles.
+    /// Compiles, without maps and groups.
     ///
     /// # Errors
     /// See [`TemplateError`].
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        Self::parse_in(text, Scope::default())
+    }
+
+    /// Compiles what stands in a place with these maps and groups.
+    pub(crate) fn parse_in(text: &str, scope: Scope<'_>) -> Result<Self, TemplateError> {
         if text.contains(['\r', '\n', '\0']) {
             return Err(TemplateError::LineBreak);
         }
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(start) = rest.find("${") {
-            if start > 0 {
-                pieces.push(Piece::text(&rest[..start])?);
+            if let Some(dollars) = escaping(&rest[..start]) {
+                // `$${`: the first dollar means the second, and the brace is text.
+                literal(&rest[..dollars + 2], scope, &mut pieces)?;
+                rest = &rest[dollars + 2..];
+                continue;
             }
+            literal(&rest[..start], scope, &mut pieces)?;
             let inner = &rest[start + 2..];
             let end = closing(inner).ok_or(TemplateError::Unclosed)?;
-            pieces.push(Piece::parse(inner[..end].trim())?);
+            pieces.push(Piece::parse(inner[..end].trim(), scope)?);
             rest = &inner[end + 1..];
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::text(rest)?);
-        }
+        literal(rest, scope, &mut pieces)?;
         Ok(Self {
             source: text.into(),
             pieces,
@@ -165,9 +179,31 @@ impl Template {
         &self.source
     }
 
+    /// The highest number of a group that it uses.
+    pub(crate) fn highest_group(&self) -> Option<u8> {
+        let of = |piece: &Piece| match piece {
+            Piece::Group(number) => Some(*number),
+            Piece::Expression(compiled) => compiled.highest_group(),
+            Piece::Text(_) | Piece::Field(_) => None,
+        };
+        self.pieces.iter().filter_map(of).max()
+    }
+
+    /// Whether a map is asked: then samples say nothing of what it makes.
+    pub(crate) fn has_maps(&self) -> bool {
+        let asks = |piece: &Piece| matches!(piece, Piece::Expression(e) if e.has_maps());
+        self.pieces.iter().any(asks)
+    }
+
+    /// Whether it has `${...}`.
+    pub(crate) fn has_expressions(&self) -> bool {
+        let is_one = |p: &Piece| matches!(p, Piece::Field(_) | Piece::Expression(_));
+        self.pieces.iter().any(is_one)
+    }
+
     /// The text for a call.
     pub(crate) fn render(&self, facts: &Facts<'_>) -> Result<String, RenderError> {
-        self.render_with(&|field| facts.value(field).map(std::borrow::Cow::into_owned))
+        self.render_with(&|field| facts.value(field).map(Cow::into_owned))
     }
 
     /// The text where `lookup` knows the values.
@@ -175,12 +211,30 @@ impl Template {
         &self,
         lookup: &dyn Fn(&Field) -> Option<String>,
     ) -> Result<String, RenderError> {
+        let groups = None;
+        self.render_from(&Values { lookup, groups })
+    }
+
+    /// The text for what a regular expression found.
+    pub(crate) fn render_match(
+        &self,
+        facts: &Facts<'_>,
+        found: &Captures<'_>,
+    ) -> Result<String, RenderError> {
+        self.render_from(&Values {
+            lookup: &|field| facts.value(field).map(Cow::into_owned),
+            groups: Some(found),
+        })
+    }
+
+    pub(crate) fn render_from(&self, values: &Values<'_>) -> Result<String, RenderError> {
         let mut out = String::with_capacity(self.source.len());
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Field(field) => out.push_str(&lookup(field).unwrap_or_default()),
-                Piece::Expression(compiled) => out.push_str(&compiled.eval(lookup)?),
+                Piece::Field(field) => out.push_str(&(values.lookup)(field).unwrap_or_default()),
+                Piece::Group(number) => out.push_str(values.group(*number)),
+                Piece::Expression(compiled) => out.push_str(&compiled.text(values)?),
             }
         }
         Ok(out)
@@ -194,62 +248,58 @@ impl fmt::Debug for Template {
 }
 
 impl Piece {
-    /// Text between expressions: `$$` is a dollar, and so is one that nothing can be meant by.
-    fn text(text: &str) -> Result<Self, TemplateError> {
-        let mut out = String::with_capacity(text.len());
-        let mut letters = text.chars().peekable();
-        while let Some(letter) = letters.next() {
-            match (letter, letters.peek()) {
-                ('$', Some(&digit)) if digit.is_ascii_digit() => {
-                    return Err(TemplateError::Group(digit));
-                }
-                ('$', Some('$')) => {
-                    letters.next();
-                    out.push('$');
-                }
-                _ => out.push(letter),
-            }
-        }
-        Ok(Self::Text(out.into()))
-    }
-
-    fn parse(text: &str) -> Result<Self, TemplateError> {
+    fn parse(text: &str, scope: Scope<'_>) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);
         }
-        if let Ok(field) = Field::parse(text) {
+        if let Ok(field) = scope.field(text) {
             return Ok(Self::Field(field));
         }
-        let scanned = scan::scan(text)?;
-        let expression = ENVIRONMENT
-            .compile_expression_owned(scanned.text)
-            .map_err(|e| {
-                let why = e.detail().unwrap_or("not an expression").to_owned();
-                TemplateError::Expression(text.to_owned(), why)
-            })?;
-        Ok(Self::Expression(Arc::new(Compiled {
-            expression,
-            uses: scanned.uses,
-        })))
+        let compiled = Compiled::parse(text, scope)?;
+        Ok(Self::Expression(Arc::new(compiled)))
     }
 }
 
-impl Compiled {
-    fn eval(&self, lookup: &dyn Fn(&Field) -> Option<String>) -> Result<String, RenderError> {
-        let values = self.uses.iter().enumerate().map(|(n, field)| {
-            let value = lookup(field).map_or(Value::UNDEFINED, Value::from);
-            (scan::variable(n), value)
-        });
-        let value = self
-            .expression
-            .eval(Value::from_pairs(values))
-            .map_err(|e| RenderError(e.to_string()))?;
-        Ok(match value.kind() {
-            ValueKind::Undefined | ValueKind::None => String::new(),
-            ValueKind::Bool => value.is_true().to_string(),
-            _ => value.to_string(),
-        })
+/// Where the dollar begins that makes the dollar behind `before` a letter: an odd number of them.
+fn escaping(before: &str) -> Option<usize> {
+    let dollars = before.len() - before.trim_end_matches('$').len();
+    (dollars % 2 == 1).then(|| before.len() - 1)
+}
+
+/// Text between expressions: `$$` is a dollar, `$1` a group where there are some, and any other
+/// dollar is one that nothing can be meant by.
+fn literal(text: &str, scope: Scope<'_>, pieces: &mut Vec<Piece>) -> Result<(), TemplateError> {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, letters.peek().copied()) {
+            ('$', Some(digit @ '0'..='9')) => {
+                if !scope.groups {
+                    return Err(TemplateError::Group(digit));
+                }
+                letters.next();
+                if !out.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut out).into()));
+                }
+                pieces.push(Piece::Group(number_of(digit)));
+            }
+            ('$', Some('$')) => {
+                letters.next();
+                out.push('$');
+            }
+            _ => out.push(letter),
+        }
     }
+    if !out.is_empty() {
+        pieces.push(Piece::Text(out.into()));
+    }
+    Ok(())
+}
+
+/// What a digit means.
+fn number_of(digit: char) -> u8 {
+    let number = digit.to_digit(10).and_then(|n| u8::try_from(n).ok());
+    number.unwrap_or_default()
 }
 
 /// Where the brace that closes an expression is: outside of quotes, braces paired.

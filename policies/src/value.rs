@@ -3,7 +3,7 @@
 use crate::problem::nearest;
 use crate::visit::Scalar;
 use sbc_core::ports::Param;
-use sbc_core::sip::{Scheme, Uri};
+use sbc_core::sip::{Scheme, StatusCode, Uri};
 use sbc_core::transport::{Transport, UdpMax};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -229,6 +229,82 @@ impl Scalar for Codes {
         Ok(Self { first, last })
     }
 }
+
+/// Status codes of replies that may be told as others: one, or a class of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReplyKey {
+    /// The first.
+    pub first: StatusCode,
+    /// The last, included.
+    pub last: StatusCode,
+}
+
+impl Scalar for ReplyKey {
+    const EXPECTED: &'static str = "a status code like 486 or 180, or a class like 5xx";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (first, last) = match text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
+            // 100 is between neighbours.
+            Some("1") => (101, 199),
+            Some("2") => return Err(SUCCESS.to_owned()),
+            Some("3") => (300, 399),
+            Some("4") => (400, 499),
+            Some("5") => (500, 599),
+            Some("6") => (600, 699),
+            Some(_) => return Err(String::new()),
+            None => {
+                let code = reply_code(text)?.code();
+                (code, code)
+            }
+        };
+        match (StatusCode::new(first), StatusCode::new(last)) {
+            (Some(first), Some(last)) => Ok(Self { first, last }),
+            _ => Err(String::new()),
+        }
+    }
+}
+
+/// What a reply is told as: a status code, and a phrase.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReplyStatus {
+    /// The code.
+    pub code: StatusCode,
+    /// The phrase; the code's own where empty.
+    pub reason: Box<str>,
+}
+
+impl Scalar for ReplyStatus {
+    const EXPECTED: &'static str = "a status code and a phrase like \"480 Busy elsewhere\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (code, reason) = text.split_once(' ').unwrap_or((text, ""));
+        if reason.contains(['\r', '\n', '\0']) {
+            return Err("the phrase holds a line break".to_owned());
+        }
+        let code = reply_code(code)?;
+        let reason = reason.trim().into();
+        Ok(Self { code, reason })
+    }
+}
+
+/// A code that a reply may have which crosses and is no success.
+fn reply_code(text: &str) -> Result<StatusCode, String> {
+    let is_code = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
+    let code = text
+        .parse()
+        .ok()
+        .filter(|_| is_code)
+        .and_then(StatusCode::new);
+    match code.map(|code| (code, code.code())) {
+        Some((_, 100)) => Err("100 stays between neighbours".to_owned()),
+        Some((_, 200..=299)) => Err(SUCCESS.to_owned()),
+        Some((code, _)) => Ok(code),
+        None => Err(String::new()),
+    }
+}
+
+/// Why no 2xx is translated.
+const SUCCESS: &str = "a call that is answered stays so";
 
 /// Why no 3xx is a failure.
 const REDIRECTION: &str = "a redirection says where else to go, not that the target failed";

@@ -6,6 +6,7 @@
 //! something mandatory is missing or wrong; all else falls back to its default, with an error on
 //! record.
 
+use crate::maps::Maps;
 use crate::problem::{About, Problem, Source, did_you_mean, expected, suggested};
 use crate::schema::{Secret, Spanned, keys};
 use crate::tree::{Data, Entry, Node, Position};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 /// Collects problems of the files of one configuration.
 #[derive(Debug)]
 pub(crate) struct Report {
+    /// What templates may look up.
+    pub(crate) maps: Maps,
     /// With the id of the first key or value of each, in this order.
     sources: Vec<(u32, Arc<Source>)>,
     /// Whether a file could not be read: what is missing may be in it.
@@ -29,6 +32,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new() -> Self {
         Self {
+            maps: Maps::default(),
             sources: Vec::new(),
             lacks_a_part: false,
             errors: Vec::new(),
@@ -77,6 +81,11 @@ impl Report {
         } else {
             format!("{}:{}", self.source(at).name, at.line)
         }
+    }
+
+    /// A problem of a file that is no part of the configuration.
+    pub(crate) fn add_problem(&mut self, problem: Problem) {
+        self.errors.push(problem);
     }
 
     pub(crate) fn push(&mut self, at: Position, about: About, message: String, hint: String) {

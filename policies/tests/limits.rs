@@ -141,3 +141,37 @@ fn a_long_line_is_shown_in_part() {
     };
     assert_eq!((shown(159), shown(160), shown(161)), (159, 160, 160));
 }
+
+#[test]
+fn a_map_may_have_so_many_keys_and_expressions() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sbc.yaml");
+    let text = sound("", "", "p") + "maps: { m: { file: m.csv } }\n";
+    std::fs::write(&path, text).unwrap();
+    let mut keys: String = (0..1_000_000).map(|n| format!("{n},x\n")).collect();
+    for fits in [true, false] {
+        std::fs::write(dir.path().join("m.csv"), &keys).unwrap();
+        let loaded = Loaded::from_path(&path).and_then(|l| l.compile(&fake::Fake::default()));
+        let error = loaded.err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(error.contains("more than 1000000 keys"), !fits, "{error}");
+        assert_eq!(error.is_empty(), fits, "{error}");
+        keys.push_str("one,more\n");
+    }
+    for (size, fits) in [(16 << 20, true), ((16 << 20) + 1, false)] {
+        std::fs::write(dir.path().join("m.csv"), "#".repeat(size)).unwrap();
+        let loaded = Loaded::from_path(&path).and_then(|l| l.compile(&fake::Fake::default()));
+        let error = loaded.err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(
+            error.contains("cannot be read: larger than 16777216 bytes"),
+            !fits,
+            "{error}"
+        );
+    }
+    let regexes = |count: usize| {
+        let rules = vec!["{ match: a, with: b }"; count].join(", ");
+        printed(&(sound("", "", "p") + &format!("maps: {{ m: {{ regex: [ {rules} ] }} }}\n")))
+    };
+    assert_eq!(regexes(1_000), "");
+    let error = regexes(1_001);
+    assert!(error.contains("expected at most 1000"), "{error}");
+}

@@ -29,6 +29,7 @@ mod quota_reload;
 mod recorder;
 mod redirect;
 mod refusal;
+mod replies;
 mod smuggled;
 mod spiral;
 mod strangers;

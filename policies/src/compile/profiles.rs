@@ -2,11 +2,12 @@
 
 use super::{Scope, modules};
 use crate::engine::{HeaderRules, Origins, ProfilePlan};
-use crate::facts::{Field, Part};
+use crate::facts::{Field, Part, Party};
 use crate::limits;
-use crate::schema::{Names, Profile, SipUri, Spanned};
+use crate::schema::{Names, Profile, ReplyKey, ReplyStatus, SipUri, Spanned};
 use crate::template::Template;
 use crate::visit::{Report, Scalar};
+use sbc_core::b2bua::plan::{HeaderPass, ReplyCodes, Translation};
 use sbc_core::ports::{Latch, SideLegFactory};
 use sbc_core::sdp::{CodecChoice, CodecName, CodecPolicy};
 use sbc_core::sip::Uri;
@@ -21,6 +22,8 @@ pub(super) fn built_in() -> ProfilePlan {
         latch: Latch::Once,
         codecs: None,
         rules: None,
+        header_pass: HeaderPass::default(),
+        reply_codes: ReplyCodes::default(),
         request_uri: None,
         transparent_ids: false,
         recorders: Vec::new(),
@@ -90,6 +93,14 @@ fn merged(
 fn inherit(child: Profile, parent: &Profile) -> Profile {
     let mut headers = parent.headers.clone();
     headers.extend(child.headers);
+    let mut reply_headers = parent.reply_headers.clone();
+    reply_headers.extend(child.reply_headers);
+    let mut reply_codes = child.reply_codes;
+    for (key, status) in &parent.reply_codes {
+        if !reply_codes.iter().any(|(own, _)| own.value == key.value) {
+            reply_codes.push((*key, status.clone()));
+        }
+    }
     Profile {
         extends: child.extends,
         relay: child.relay.or(parent.relay),
@@ -99,6 +110,9 @@ fn inherit(child: Profile, parent: &Profile) -> Profile {
         codec_order: child.codec_order.or_else(|| parent.codec_order.clone()),
         control: child.control.or_else(|| parent.control.clone()),
         headers,
+        reply_headers,
+        headers_pass: child.headers_pass.or_else(|| parent.headers_pass.clone()),
+        reply_codes,
         request_uri: child.request_uri.or_else(|| parent.request_uri.clone()),
         transparent_dialog_ids: child
             .transparent_dialog_ids
@@ -117,11 +131,13 @@ fn plan(
 ) -> ProfilePlan {
     let built_in = built_in();
     let name: Arc<str> = name.value.as_str().into();
-    let rules = (!profile.headers.is_empty()).then(|| {
+    let has_rules = !profile.headers.is_empty() || !profile.reply_headers.is_empty();
+    let rules = has_rules.then(|| {
         Arc::new(HeaderRules {
             profile: Arc::clone(&name),
             origins: Arc::clone(origins),
             rules: profile.headers,
+            reply_rules: profile.reply_headers,
         })
     });
     if let Some(template) = &profile.request_uri {
@@ -142,6 +158,8 @@ fn plan(
         latch: profile.latch.map_or(built_in.latch, |l| l.value),
         codecs: codecs(profile.codec_choice, profile.codec_order),
         rules,
+        header_pass: profile.headers_pass.into_iter().flatten().collect(),
+        reply_codes: reply_codes(&profile.reply_codes),
         request_uri: profile.request_uri.map(|t| t.value),
         transparent_ids: profile
             .transparent_dialog_ids
@@ -160,6 +178,16 @@ fn codecs(choice: Option<CodecChoice>, order: Option<Vec<CodecName>>) -> Option<
             order: order.unwrap_or_default(),
         })
     })
+}
+
+fn reply_codes(codes: &[(Spanned<ReplyKey>, ReplyStatus)]) -> ReplyCodes {
+    let translations = codes.iter().map(|(key, status)| Translation {
+        first: key.first.code(),
+        last: key.last.code(),
+        to: status.code,
+        reason: status.reason.clone(),
+    });
+    translations.collect()
 }
 
 fn named_recorders(
@@ -186,14 +214,21 @@ fn named_recorders(
     factories
 }
 
-/// Tries the template with values as they come in real requests.
+/// Tries the template with values as they come in real requests; what a map makes of a sample says
+/// nothing.
 fn check_request_uri(report: &mut Report, template: &Spanned<Template>) {
+    if template.has_maps() {
+        return;
+    }
     let sample = |field: &Field| {
         let value = match field {
             Field::Party(_, Part::User | Part::Param(_)) => "100",
             Field::Party(_, Part::Port) | Field::SourcePort => "5060",
             Field::Party(_, Part::Host) | Field::SourceIp => "192.0.2.1",
-            Field::Party(_, Part::Uri) => "sip:100@192.0.2.1",
+            Field::Party(_, Part::Uri) | Field::Party(Party::Ruri, Part::Whole) => {
+                "sip:100@192.0.2.1"
+            }
+            Field::Party(_, Part::Whole) => "<sip:100@192.0.2.1>",
             Field::Party(_, Part::Scheme) => "sip",
             // The whole URI may come from a header.
             Field::Header(_) if template.source().starts_with("${") => "sip:100@192.0.2.1",

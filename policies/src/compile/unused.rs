@@ -11,6 +11,10 @@ use std::hash::{DefaultHasher, Hasher};
 pub(super) fn warn(report: &mut Report, config: &Config) {
     names(report, config);
     routes(report, config);
+    let maps = std::mem::take(&mut report.maps);
+    for name in maps.unused() {
+        report.warn(name.at, "nothing looks into this map", "");
+    }
 }
 
 fn names(report: &mut Report, config: &Config) {

@@ -1,6 +1,9 @@
 //! From the tree to the schema: one visitor for each section, all of them collecting.
 
 mod codecs;
+mod crossing;
+mod headers;
+mod maps;
 mod network;
 mod peers;
 mod profiles;
@@ -8,10 +11,10 @@ mod quota;
 mod rest;
 mod routes;
 
-use crate::facts::Field;
 use crate::problem::{did_you_mean, suggested};
 use crate::schema::{Config, Inner, Parameter, Pattern, Spanned, Test, When};
-use crate::tree::{Data, Entry, Node};
+use crate::template::{Expression, Scope};
+use crate::tree::{Data, Entry, Node, Position};
 use crate::visit::{self, MapView, Report, Scalar};
 use sbc_core::ports::Param;
 
@@ -34,6 +37,10 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
     }
     if let Some(entry) = map.get("recorders") {
         config.recorders = peers::recorders(report, entry);
+    }
+    // Before what looks them up.
+    if let Some(entry) = map.get("maps") {
+        report.maps = maps::maps(report, entry);
     }
     if let Some(entry) = map.get("profiles") {
         config.profiles = profiles::profiles(report, entry);
@@ -138,37 +145,35 @@ fn scalars<T: Scalar>(report: &mut Report, nodes: &[Node]) -> Vec<Spanned<T>> {
         .collect()
 }
 
-/// A condition: fields with expressions, `not`, `any`.
-fn when(report: &mut Report, node: &Node, at: crate::tree::Position) -> When {
+/// A condition: fields with expressions, `not`, `any`, `expr`. `scope` says what else than maps may
+/// be asked where it stands.
+fn when(report: &mut Report, node: &Node, at: Position, scope: Scope<'static>) -> When {
     let Data::Map(entries) = &node.data else {
         report.value(
             at,
             format!("{} is not a condition", node.describe()),
-            "expected fields with regular expressions: { to.user: '^1', not: { .. }, any: [ .. ] }",
+            "expected fields with regular expressions: { to.user: '^1', not: { .. }, \
+             any: [ .. ] }, or { expr: EXPRESSION }",
         );
         return Vec::new();
     };
     visit::duplicates(report, entries);
     entries
         .iter()
-        .filter_map(|entry| test(report, entry))
+        .filter_map(|entry| test(report, entry, scope))
         .collect()
 }
 
-fn test(report: &mut Report, entry: &Entry) -> Option<Test> {
+fn test(report: &mut Report, entry: &Entry, scope: Scope<'static>) -> Option<Test> {
     match &*entry.key {
-        "not" => Some(Test::Not(when(report, &entry.value, entry.at))),
+        "not" => Some(Test::Not(when(report, &entry.value, entry.at, scope))),
         "any" => {
             let nodes = visit::full_list(report, entry, "conditions");
-            let any = nodes.iter().map(|node| when(report, node, node.at));
+            let any = nodes.iter().map(|node| when(report, node, node.at, scope));
             Some(Test::Any(any.collect()))
         }
-        "expr" => {
-            let hint = "expected fields with regular expressions, `not` and `any`";
-            report.later(entry, hint.to_owned());
-            None
-        }
-        name => match Field::parse(name) {
+        "expr" => expression(report, entry, scope).map(Test::Expr),
+        name => match scope.field(name) {
             Ok(field) => {
                 let pattern: Option<Spanned<Pattern>> = visit::field(report, Some(entry));
                 Some(Test::Matches(field, pattern?.value))
@@ -184,6 +189,24 @@ fn test(report: &mut Report, entry: &Entry) -> Option<Test> {
             }
         },
     }
+}
+
+/// `expr`: one expression that holds or does not.
+fn expression(report: &mut Report, entry: &Entry, scope: Scope<'static>) -> Option<Expression> {
+    let text: Spanned<String> = visit::field(report, Some(entry))?;
+    if text.contains("${") {
+        report.value(
+            text.at,
+            "`expr` is an expression as a whole",
+            "remove `${` and `}`",
+        );
+        return None;
+    }
+    let maps = Some(&report.maps);
+    let parsed = Expression::parse_in(&text, Scope { maps, ..scope });
+    parsed
+        .map_err(|error| report.value(text.at, error.to_string(), error.hint()))
+        .ok()
 }
 
 /// Parameters of a module: every entry but `use`.

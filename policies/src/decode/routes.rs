@@ -1,6 +1,7 @@
 //! `routes`: which call goes where.
 
 use crate::schema::{Action, Codes, Destination, RefusalCode, Route, Spanned};
+use crate::template::Scope;
 use crate::tree::{Data, Entry, Node, Position};
 use crate::visit::{self, MapView, Report};
 use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
@@ -56,7 +57,9 @@ fn route(report: &mut Report, node: &Node, names: &mut HashMap<String, Position>
         }
     };
     let from = visit::field(report, map.get("from"));
-    let when = map.get("when").map(|e| super::when(report, &e.value, e.at));
+    let when = map
+        .get("when")
+        .map(|e| super::when(report, &e.value, e.at, Scope::default()));
     let profile = visit::field(report, map.get("profile"));
     let ring: Option<Spanned<Duration>> = visit::field(report, map.get("ring_timeout"));
     if let Some(ring) = ring.filter(|r| r.is_zero()) {

@@ -21,7 +21,8 @@ use crate::schema::When;
 use crate::template::Template;
 use sbc_core::Entropy;
 use sbc_core::b2bua::plan::{
-    AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
+    AppPlan, CallPlan, Connect, FailoverCodes, HeaderPass, Redirect, Refusal, ReplyCodes,
+    TargetPlan,
 };
 use sbc_core::net::{Network, RealmId, Trust};
 use sbc_core::ports::{
@@ -74,6 +75,8 @@ pub(crate) struct ProfilePlan {
     pub(crate) latch: Latch,
     pub(crate) codecs: Option<Arc<CodecPolicy>>,
     pub(crate) rules: Option<Arc<HeaderRules>>,
+    pub(crate) header_pass: HeaderPass,
+    pub(crate) reply_codes: ReplyCodes,
     pub(crate) request_uri: Option<Template>,
     pub(crate) transparent_ids: bool,
     pub(crate) recorders: Vec<Arc<dyn SideLegFactory>>,
@@ -236,6 +239,8 @@ impl Engine {
             latch: profile.latch,
             codecs: profile.codecs.clone(),
             rules: profile.rules.clone().map(|r| r as Arc<dyn MessageRules>),
+            header_pass: profile.header_pass.clone(),
+            reply_codes: profile.reply_codes.clone(),
             recorders: profile.recorders.clone(),
             modules: profile.modules.clone(),
             ring_timeout: route.ring_timeout,

@@ -7,10 +7,12 @@ use super::origin::Origins;
 use crate::condition;
 use crate::facts::Facts;
 use crate::header;
-use crate::schema::{HeaderRule, Verb};
+use crate::schema::{HeaderRule, Pattern, Verb};
 use crate::template::Template;
+use sbc_core::limits::HEADER_LINE_BYTES;
 use sbc_core::ports::{MessageRules, RuleFacts};
-use sbc_core::sip::{HeaderName, Message, NameAddr};
+use sbc_core::sip::{HeaderName, Message, Method, NameAddr, split_list};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The rules of a profile.
@@ -18,7 +20,10 @@ use std::sync::Arc;
 pub(crate) struct HeaderRules {
     pub(crate) profile: Arc<str>,
     pub(crate) origins: Arc<Origins>,
+    /// `headers`.
     pub(crate) rules: Vec<HeaderRule>,
+    /// `reply_headers`.
+    pub(crate) reply_rules: Vec<HeaderRule>,
 }
 
 /// Hears of each rule, before and after; live calls have `()`, which hears nothing.
@@ -33,6 +38,13 @@ pub(crate) trait RuleWatch {
 impl RuleWatch for () {}
 
 impl HeaderRules {
+    fn facts<'f>(&'f self, given: &RuleFacts<'f>) -> Facts<'f> {
+        let located = self.origins.locate(given.request.flow);
+        let mut facts = Facts::new(given.request, located.origin);
+        facts.target = given.target;
+        facts
+    }
+
     fn act(&self, verb: &Verb, facts: &Facts<'_>, message: &mut Message) -> Result<(), String> {
         let done = match verb {
             Verb::Set(name, template) => value(name, template, facts)
@@ -47,11 +59,34 @@ impl HeaderRules {
                 remove_prefix(start, message);
                 Ok(())
             }
+            Verb::Replace(name, pattern, with) => Replacement {
+                name,
+                pattern,
+                with,
+            }
+            .act(facts, message),
         };
         if let Err(why) = &done {
             tracing::warn!(profile = &*self.profile, ?verb, why, "header rule left out");
         }
         done
+    }
+
+    /// Applies rules in order.
+    fn run(
+        &self,
+        rules: &[HeaderRule],
+        facts: &Facts<'_>,
+        message: &mut Message,
+        watch: &mut impl RuleWatch,
+    ) {
+        for rule in rules {
+            watch.before(rule, facts, message);
+            let when = rule.when.as_deref().unwrap_or_default();
+            let acts = condition::holds(when, facts);
+            let done = acts.then(|| self.act(&rule.verb, facts, message));
+            watch.after(done.as_ref(), message);
+        }
     }
 
     /// Applies the rules to a request.
@@ -61,18 +96,10 @@ impl HeaderRules {
         message: &mut Message,
         watch: &mut impl RuleWatch,
     ) {
-        let located = self.origins.locate(given.request.flow);
         let method = message.method().cloned();
-        let mut facts = Facts::new(given.request, located.origin);
-        facts.target = given.target;
+        let mut facts = self.facts(given);
         facts.method = method.as_ref();
-        for rule in &self.rules {
-            watch.before(rule, &facts, message);
-            let when = rule.when.as_deref().unwrap_or_default();
-            let acts = condition::holds(when, &facts);
-            let done = acts.then(|| self.act(&rule.verb, &facts, message));
-            watch.after(done.as_ref(), message);
-        }
+        self.run(&self.rules, &facts, message, watch);
     }
 }
 
@@ -80,18 +107,94 @@ impl MessageRules for HeaderRules {
     fn apply(&self, given: &RuleFacts<'_>, message: &mut Message) {
         self.apply_watched(given, message, &mut ());
     }
+
+    fn apply_to_reply(&self, given: &RuleFacts<'_>, method: &Method, reply: &mut Message) {
+        let mut facts = self.facts(given);
+        facts.method = Some(method);
+        facts.status = reply.status();
+        self.run(&self.reply_rules, &facts, reply, &mut ());
+    }
 }
 
 /// The value of a rule, or why it cannot be used. From and To must stay addresses, without tag.
 fn value(name: &HeaderName, template: &Template, facts: &Facts<'_>) -> Result<String, String> {
     let value = template.render(facts).map_err(|e| e.to_string())?;
+    check(name, &value)?;
+    Ok(value)
+}
+
+fn check(name: &HeaderName, value: &str) -> Result<(), String> {
+    if value.len() > HEADER_LINE_BYTES {
+        return Err(format!("{} bytes are too many for a header", value.len()));
+    }
     if let HeaderName::From | HeaderName::To = name {
-        let address = NameAddr::parse(&value).map_err(|e| e.to_string())?;
+        let address = NameAddr::parse(value).map_err(|e| e.to_string())?;
         if address.tag().is_some() {
             return Err("tags belong to the SBC".to_owned());
         }
     }
-    Ok(value)
+    Ok(())
+}
+
+/// `replace` with what belongs to it.
+struct Replacement<'r> {
+    name: &'r HeaderName,
+    pattern: &'r Pattern,
+    with: &'r Template,
+}
+
+impl Replacement<'_> {
+    /// Acts on each value of each line; where one cannot be used, on none from there on.
+    fn act(&self, facts: &Facts<'_>, message: &mut Message) -> Result<(), String> {
+        let mut failed = None;
+        let rewritten = message.rewrite(self.name, |line| {
+            if failed.is_some() {
+                return None;
+            }
+            self.line(line, facts).unwrap_or_else(|why| {
+                failed = Some(why);
+                None
+            })
+        });
+        failed.map_or_else(|| rewritten.map_err(|e| e.to_string()), Err)
+    }
+
+    /// What becomes of a line; nothing where no value of it matches. A value of a list that becomes
+    /// empty is no longer of it.
+    fn line(&self, line: &str, facts: &Facts<'_>) -> Result<Option<String>, String> {
+        let new = if self.name.is_list() {
+            self.list(line, facts)?
+        } else {
+            self.value(line, facts)?
+        };
+        if let Some(new) = &new {
+            check(self.name, new)?;
+        }
+        Ok(new)
+    }
+
+    fn list(&self, line: &str, facts: &Facts<'_>) -> Result<Option<String>, String> {
+        let mut values = Vec::new();
+        let mut is_changed = false;
+        for value in split_list(line) {
+            let new = self.value(value, facts)?;
+            is_changed |= new.is_some();
+            values.push(new.map_or(Cow::Borrowed(value), Cow::Owned));
+        }
+        values.retain(|value| !value.trim().is_empty());
+        Ok(is_changed.then(|| values.join(", ")))
+    }
+
+    fn value(&self, value: &str, facts: &Facts<'_>) -> Result<Option<String>, String> {
+        let Some(found) = self.pattern.regex().captures(value) else {
+            return Ok(None);
+        };
+        let new = self.with.render_match(facts, &found);
+        let new = new.map_err(|e| e.to_string())?;
+        let whole = found.get_match();
+        let (before, behind) = (&value[..whole.start()], &value[whole.end()..]);
+        Ok(Some(format!("{before}{new}{behind}")))
+    }
 }
 
 fn remove_prefix(start: &str, message: &mut Message) {

@@ -10,7 +10,7 @@ use sbc_core::b2bua::plan::{CallPlan, Refusal};
 use sbc_core::net::Network;
 use sbc_core::ports::{MessageRules, PolicyEngine, RequestFacts, RuleFacts};
 use sbc_core::quota::{Quota, Quotas};
-use sbc_core::sip::Message;
+use sbc_core::sip::{Message, Method};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The engine; notes targets, and what header rules do to the first INVITE.
@@ -109,6 +109,10 @@ impl MessageRules for WatchedRules {
         let mut notes = Notes::default();
         self.inner.apply_watched(facts, message, &mut notes);
         *locked(&self.noted) = notes.rules;
+    }
+
+    fn apply_to_reply(&self, facts: &RuleFacts<'_>, method: &Method, reply: &mut Message) {
+        self.inner.apply_to_reply(facts, method, reply);
     }
 }
 

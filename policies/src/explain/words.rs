@@ -18,6 +18,7 @@ impl fmt::Display for Field {
             Self::Realm => f.write_str("realm"),
             Self::Trunk => f.write_str("trunk.name"),
             Self::Target => f.write_str("target.name"),
+            Self::Status => f.write_str("status"),
         }
     }
 }
@@ -42,6 +43,7 @@ impl fmt::Display for Part {
             Self::Scheme => f.write_str(".scheme"),
             Self::Display => f.write_str(".display"),
             Self::Uri => f.write_str(".uri"),
+            Self::Whole => Ok(()),
             Self::Param(name) => write!(f, ".params.{name}"),
         }
     }
@@ -56,6 +58,7 @@ impl fmt::Display for Test {
                 let any: Vec<_> = any.iter().map(|inner| all(inner)).collect();
                 write!(f, "any: [{}]", any.join(", "))
             }
+            Self::Expr(expression) => write!(f, "expr: \"{}\"", expression.source()),
         }
     }
 }
@@ -72,6 +75,12 @@ pub(super) fn rule(rule: &HeaderRule) -> String {
         Verb::Add(name, template) => format!("add {}: {}", name.as_str(), template.source()),
         Verb::Remove(name) => format!("remove {}", name.as_str()),
         Verb::RemovePrefix(start) => format!("remove {start}*"),
+        Verb::Replace(name, pattern, with) => format!(
+            "replace {}: '{}' with {}",
+            name.as_str(),
+            pattern.source(),
+            with.source()
+        ),
     }
 }
 

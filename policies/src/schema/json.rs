@@ -12,15 +12,15 @@ use serde_json::{Map, Value, json};
 const ONE_OF: &[(&str, &[&[&str]])] = &[
     ("listeners.*", &[&["udp"], &["tcp"]]),
     ("routes[]", &[&["to"], &["reject"]]),
-    (
-        "profiles.*.headers[]",
-        &[
-            &["set", "to"],
-            &["add", "to"],
-            &["remove"],
-            &["replace", "match", "with"],
-        ],
-    ),
+    ("profiles.*.headers[]", RULES),
+    ("profiles.*.reply_headers[]", RULES),
+    ("maps.*", &[&["table"], &["file"], &["regex"]]),
+];
+const RULES: &[&[&str]] = &[
+    &["set", "to"],
+    &["add", "to"],
+    &["remove"],
+    &["replace", "match", "with"],
 ];
 
 /// Maps that may be left empty.
@@ -46,8 +46,8 @@ const NAME: &str = "^[A-Za-z0-9_.-]+$";
 #[must_use]
 pub fn json_schema(registry: &dyn Registry) -> Value {
     let mut root = object(registry, "");
-    let fields = "^(method|source\\.ip|source\\.port|listener|realm|trunk\\.name|target\\.name\
-                  |(ruri|from|to|contact)\\.(user|host|port|scheme|display|uri|params\\..+)\
+    let fields = "^(method|source\\.ip|source\\.port|listener|realm|trunk\\.name|target\\.name|status\
+                  |(ruri|from|to|contact)(\\.(user|host|port|scheme|display|uri|params\\..+))?\
                   |header\\[.+\\])$";
     let condition = json!({ "$ref": "#/$defs/condition" });
     root.insert(
@@ -221,7 +221,8 @@ fn item(of: &str) -> Option<&'static str> {
         "SIP URIs" => "SIP URI",
         "names of recorders" => "name",
         "status codes and classes" => "status code or class",
-        "codecs" | "header names" => "text",
+        "codecs" => "text",
+        "header names, or their starts and `*`" => "header name, or its start and `*`",
         _ => return None,
     };
     Some(kind)
@@ -271,7 +272,13 @@ fn scalar(kind: &str) -> Option<Value> {
         "header name" => text("^[A-Za-z0-9.!%_+`'~-]+$"),
         "header name, or its start and `*`" => text("^[A-Za-z0-9.!%_+`'~-]+\\*?$"),
         "path" => json!({ "type": "string", "minLength": 1 }),
-        "text" | "template" | "regular expression" => scalar_text(),
+        "text"
+        | "template"
+        | "regular expression"
+        | "template with groups"
+        | "text with groups" => scalar_text(),
+        "map of texts" => json!({ "type": "object", "additionalProperties": scalar_text() }),
+        "map of status codes" => translations(),
         crate::secret::KIND => secret(),
         kind if kind.starts_with("name") => {
             json!({ "type": ["string", "integer"], "pattern": NAME })
@@ -279,6 +286,19 @@ fn scalar(kind: &str) -> Option<Value> {
         kind => return words(kind),
     };
     Some(shape)
+}
+
+/// Status codes of replies, and what is told instead.
+fn translations() -> Value {
+    const CODE: &str = "10[1-9]|1[1-9][0-9]|[3-6][0-9][0-9]";
+    json!({
+        "type": "object",
+        "propertyNames": { "pattern": format!("^({CODE}|[13-6](xx|XX))$") },
+        "additionalProperties": { "anyOf": [
+            { "type": "integer", "minimum": 101, "maximum": 699 },
+            { "type": "string", "pattern": format!("^({CODE})( .*)?$") },
+        ] },
+    })
 }
 
 fn secret() -> Value {

@@ -8,13 +8,15 @@ pub(crate) mod keys;
 
 pub use crate::pattern::Pattern;
 pub use crate::secret::Secret;
-pub use crate::value::{Advertised, Codes, Ports, Prefix, RefusalCode, SipUri};
+pub use crate::value::{
+    Advertised, Codes, Ports, Prefix, RefusalCode, ReplyKey, ReplyStatus, SipUri,
+};
 pub use json::json_schema;
 pub use keys::{KEYS, Key};
 
-use crate::template::Template;
+use crate::template::{Expression, Template};
 pub use crate::tree::Position;
-use sbc_core::b2bua::plan::{FailoverCodes, Redirect};
+use sbc_core::b2bua::plan::{FailoverCodes, Passed, Redirect};
 use sbc_core::net::Trust;
 use sbc_core::ports::{Latch, Param};
 use sbc_core::quota::Limits;
@@ -254,6 +256,12 @@ pub struct Profile {
     pub control: Option<Vec<ModuleUse>>,
     /// Header rules, in order; behind those of the parent.
     pub headers: Vec<HeaderRule>,
+    /// The same for replies.
+    pub reply_headers: Vec<HeaderRule>,
+    /// Unknown headers that cross.
+    pub headers_pass: Option<Vec<Passed>>,
+    /// Status codes that the other side hears as others, by the key as written.
+    pub reply_codes: Vec<(Spanned<ReplyKey>, ReplyStatus)>,
     /// The Request-URI.
     pub request_uri: Option<Spanned<Template>>,
     /// Whether Call-ID and From tag are kept.
@@ -319,6 +327,8 @@ pub enum Verb {
     Remove(HeaderName),
     /// No line of a name that begins so, without case.
     RemovePrefix(Box<str>),
+    /// In each value, another text in the place of what the expression finds.
+    Replace(HeaderName, Pattern, Template),
 }
 
 /// A condition over a request: all parts must hold.
@@ -333,6 +343,8 @@ pub enum Test {
     Not(When),
     /// One of these holds.
     Any(Vec<When>),
+    /// The expression holds.
+    Expr(Expression),
 }
 
 /// Which call goes where.

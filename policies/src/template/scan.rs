@@ -4,8 +4,11 @@
 //! of `x[1:2]`). A name that is overlooked would be empty at call time instead of an error at load:
 //! so the names are found here, by tokens, and each becomes a variable of its own.
 
-use super::{FILTERS, TESTS, TemplateError};
-use crate::facts::Field;
+use super::{FILTERS, Scope, TESTS, TemplateError, number_of};
+use crate::facts::{Field, Part, UnknownField};
+use crate::maps::Map;
+use crate::problem::expected;
+use std::sync::Arc;
 
 /// Words of the expression language that are not names.
 const WORDS: [&str; 13] = [
@@ -17,7 +20,16 @@ pub(super) struct Scanned {
     /// The expression: `from.user | lower` as `f0 | lower`.
     pub(super) text: String,
     /// What the variables stand for, in order.
-    pub(super) uses: Vec<Field>,
+    pub(super) uses: Vec<Use>,
+}
+
+/// What a variable stands for.
+pub(super) enum Use {
+    Field(Field),
+    /// `map.NAME`, which a key in brackets follows.
+    Map(Arc<Map>),
+    /// `$1`.
+    Group(u8),
 }
 
 /// The name of the variable at a position of [`Scanned::uses`].
@@ -26,7 +38,7 @@ pub(super) fn variable(n: usize) -> String {
 }
 
 /// Finds names, filters and tests.
-pub(super) fn scan(text: &str) -> Result<Scanned, TemplateError> {
+pub(super) fn scan(text: &str, scope: Scope<'_>) -> Result<Scanned, TemplateError> {
     let mut out = Scanned {
         text: String::with_capacity(text.len()),
         uses: Vec::new(),
@@ -36,15 +48,18 @@ pub(super) fn scan(text: &str) -> Result<Scanned, TemplateError> {
     while let Some(token) = token(rest) {
         let is_name = token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let is_argument = || is_argument(&rest[token.len()..]);
-        if is_name && before == Before::Other && !WORDS.contains(&token) && !is_argument() {
-            let name = if token == "header" {
-                header(rest)
-            } else {
-                chain(rest)
-            };
+        let free = before == Before::Other;
+        let used = if free && is_name && !WORDS.contains(&token) && !is_argument() {
+            Some(name(rest, token, scope)?)
+        } else if free && token == "$" {
+            group(rest, scope)?
+        } else {
+            None
+        };
+        if let Some((length, used)) = used {
             out.text.push_str(&variable(out.uses.len()));
-            out.uses.push(Field::parse(name)?);
-            rest = &rest[name.len()..];
+            out.uses.push(used);
+            rest = &rest[length..];
         } else {
             before.check(token)?;
             out.text.push_str(token);
@@ -53,6 +68,47 @@ pub(super) fn scan(text: &str) -> Result<Scanned, TemplateError> {
         before = before.next(token);
     }
     Ok(out)
+}
+
+/// The name that `text` begins with, whose first word is `token`, and how long it is.
+fn name(text: &str, token: &str, scope: Scope<'_>) -> Result<(usize, Use), TemplateError> {
+    if token == "map" {
+        return map(text, scope);
+    }
+    let name = if token == "header" {
+        header(text)
+    } else {
+        chain(text)
+    };
+    let field = scope.field(name)?;
+    let is_asked = text[name.len()..].trim_start().starts_with('[');
+    if let (Field::Party(_, Part::Whole), true) = (&field, is_asked) {
+        return Err(UnknownField::suggest(&text[..name.len() + 1]).into());
+    }
+    Ok((name.len(), Use::Field(field)))
+}
+
+/// `map.NAME`, with `[` behind it, at the start of `text`.
+fn map(text: &str, scope: Scope<'_>) -> Result<(usize, Use), TemplateError> {
+    let behind = text["map".len()..].strip_prefix('.');
+    let (name, _) = behind
+        .and_then(|behind| behind.split_once('['))
+        .ok_or(TemplateError::Keyless)?;
+    let length = "map.".len() + name.len();
+    let name = name.trim_end();
+    let maps = scope.maps.map(|maps| maps.names()).unwrap_or_default();
+    let unknown = || TemplateError::Map(name.to_owned(), expected(name, "map", &maps));
+    let map = scope.maps.and_then(|maps| maps.get(name));
+    Ok((length, Use::Map(map.ok_or_else(unknown)?)))
+}
+
+/// `$1` at the start of `text`.
+fn group(text: &str, scope: Scope<'_>) -> Result<Option<(usize, Use)>, TemplateError> {
+    match text.chars().nth(1) {
+        Some(digit @ '0'..='9') if scope.groups => Ok(Some((2, Use::Group(number_of(digit))))),
+        Some(digit @ '0'..='9') => Err(TemplateError::Group(digit)),
+        _ => Ok(None),
+    }
 }
 
 /// The token that `text` begins with.

@@ -6,7 +6,6 @@ use super::in_dialog::Ruled;
 use super::io::{Cx, LegId, Output};
 use super::media::{Half, MediaFault, Passing, Version};
 use super::plan::Connect;
-use super::relay::{Border, cross};
 use super::setup::reason_of;
 use crate::sip::{Message, Method, StatusCode, new_tag};
 use crate::ua::Reply;
@@ -51,7 +50,8 @@ impl Call {
             None if message.sdp().is_some() => self.shown(early),
             None => Bytes::new(),
         };
-        let headers = self.crossing(id, LegId(0), message);
+        let headers = self.passed_reply(id, LegId(0), &Method::Invite, message);
+        let status = headers.status().unwrap_or(status);
         let tag = self.caller_tag(cx, early);
         self.with_leg(cx, LegId(0), |leg, cx| {
             leg.ring(
@@ -105,6 +105,8 @@ impl Call {
         }
         let early = dialing.first_early + early;
         let (plan, target) = (Arc::clone(&dialing.plan), dialing.target);
+        // While the INVITE is here that its rules look at.
+        let headers = self.passed_reply(id, LegId(0), &Method::Invite, message);
         let Some(incoming) = self.invite.take() else {
             return;
         };
@@ -144,7 +146,7 @@ impl Call {
                 return self.refuse(cx, StatusCode::of(502), "", "the callee's SDP is unusable");
             }
         };
-        self.answer_caller(cx, id, message, early, &body);
+        self.answer_caller(cx, &headers, early, &body);
         let end_at = self.longest.map(|longest| cx.now.mono + longest);
         let late_offer = half == Half::Offer && sdp.is_some();
         let agreed = (half == Half::Answer).then(|| self.media.agreed(Side::A));
@@ -166,26 +168,18 @@ impl Call {
         }
     }
 
-    fn answer_caller(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: LegId,
-        message: &Message,
-        early: usize,
-        body: &Bytes,
-    ) {
-        let headers = self.crossing(id, LegId(0), message);
+    fn answer_caller(&mut self, cx: &mut Cx<'_>, headers: &Message, early: usize, body: &Bytes) {
         let tag = self.caller_tag(cx, early);
-        let status = message.status().unwrap_or(StatusCode::of(200));
+        let status = headers.status().unwrap_or(StatusCode::of(200));
         self.summary.status = status;
         self.with_leg(cx, LegId(0), |leg, cx| {
             leg.answer(
                 cx,
                 &Reply {
                     status,
-                    reason: reason_of(&headers),
+                    reason: reason_of(headers),
                     tag: Some(&tag),
-                    headers: Some(&headers),
+                    headers: Some(headers),
                     content_type: if body.is_empty() {
                         ""
                     } else {
@@ -245,35 +239,6 @@ impl Call {
         let passed = self.media.pass(cx, &network, passing, &mut commands);
         self.media_commands(commands);
         Ok(passed?.into())
-    }
-
-    /// What crosses of a message from one leg to another: headers, and of a response the phrase
-    /// where both sides are trusted. A phrase is free text that may name a host (`404 unknown on
-    /// 10.0.0.5`).
-    pub(super) fn crossing(&self, from: LegId, to: LegId, message: &Message) -> Message {
-        let border = self.border(from, to);
-        let status = message.status().unwrap_or(StatusCode::of(200));
-        let phrase = if border.is_trusted() {
-            reason_of(message)
-        } else {
-            ""
-        };
-        let mut draft = Message::response(status, phrase);
-        cross(message, &mut draft, border);
-        draft
-    }
-
-    /// The border between the sides of two legs.
-    pub(super) fn border(&self, from: LegId, to: LegId) -> Border {
-        let trust = |wanted: LegId| {
-            let seat = self.legs.iter().find(|seat| seat.id == wanted);
-            seat.map(|seat| self.network.realm(seat.leg.realm()).trust)
-                .unwrap_or_default()
-        };
-        Border {
-            from: trust(from),
-            to: trust(to),
-        }
     }
 
     /// The tag that shows the caller an early dialog of the callee's: each has its own (RFC 3261

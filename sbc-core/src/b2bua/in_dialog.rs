@@ -35,7 +35,7 @@ use super::event::{EndedBy, Side};
 use super::io::{Cx, LegId};
 use super::media::{Before, Half, MediaFault, Passing, Version};
 use super::plan::Connect;
-use super::relay::cross_description;
+use super::relay::{cross, cross_description};
 use super::setup::reason_of;
 use crate::limits;
 use crate::ports::{MessageRules, RequestFacts, RuleFacts};
@@ -78,19 +78,26 @@ impl Ruled {
     }
 
     fn apply(&self, draft: &mut Message) {
-        let request = RequestFacts {
-            message: &self.invite.message,
-            flow: &self.invite.flow,
-        };
-        let facts = RuleFacts {
-            request,
-            target: self.target.as_deref(),
-        };
+        let facts = facts_of(&self.invite, self.target.as_deref());
         self.rules.apply(&facts, draft);
         // They stay what the rules made of them on the INVITE.
         draft.remove(&HeaderName::From);
         draft.remove(&HeaderName::To);
     }
+
+    pub(super) fn apply_to_reply(&self, method: &Method, draft: &mut Message) {
+        let facts = facts_of(&self.invite, self.target.as_deref());
+        self.rules.apply_to_reply(&facts, method, draft);
+    }
+}
+
+/// What rules may look at.
+pub(super) fn facts_of<'a>(invite: &'a Incoming, target: Option<&'a str>) -> RuleFacts<'a> {
+    let request = RequestFacts {
+        message: &invite.message,
+        flow: &invite.flow,
+    };
+    RuleFacts { request, target }
 }
 
 /// A request of one side that the other has not answered yet.
@@ -220,9 +227,8 @@ impl Call {
         if let (Some(message), Some(here), Some(there)) =
             (message, self.leg_on(from), self.leg_on(from.other()))
         {
-            for line in self.crossing(here, there, message).headers() {
-                draft.push_copy(line);
-            }
+            let border = self.border(here, there);
+            cross(message, &mut draft, border, self.header_pass());
         }
         if let (Phase::Connected(connected), Side::A) = (&self.phase, from)
             && let Some(ruled) = &connected.ruled
@@ -429,7 +435,8 @@ impl Call {
         ) else {
             return;
         };
-        let mut headers = self.crossing(there, here, response);
+        let method = exchange.request.method().unwrap_or(&Method::Info);
+        let mut headers = self.passed_reply(there, here, method, response);
         let own_body = response.body();
         let own_type = response
             .header(&HeaderName::ContentType)
@@ -443,7 +450,7 @@ impl Call {
             (true, _) => ("", sdp),
         };
         let reply = Reply {
-            status: response.status().unwrap_or(StatusCode::of(500)),
+            status: headers.status().unwrap_or(StatusCode::of(500)),
             reason: reason_of(&headers),
             tag: None,
             headers: Some(&headers),

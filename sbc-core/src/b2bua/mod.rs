@@ -17,6 +17,7 @@ mod media;
 mod recording;
 mod redirect;
 mod relay;
+mod replies;
 mod setup;
 mod teardown;
 mod view;

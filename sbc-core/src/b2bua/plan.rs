@@ -1,6 +1,10 @@
 //! A plan: every decision that a policy can take about a call, as data. The call obeys it and keeps
 //! it to its end, whatever becomes of the configuration.
 
+mod crossing;
+
+pub use crossing::{HeaderPass, Passed, ReplyCodes, Translation};
+
 use crate::net::RealmId;
 use crate::ports::{AppFactory, Latch, MessageRules, ModuleFactory, SideLegFactory};
 use crate::quota::Quota;
@@ -60,8 +64,12 @@ pub struct Connect {
     pub latch: Latch,
     /// Which codecs cross, in both directions; nothing: every description as it is.
     pub codecs: Option<Arc<CodecPolicy>>,
-    /// Header rules for requests towards the other side.
+    /// Header rules for requests towards the callee and for replies towards the caller.
     pub rules: Option<Arc<dyn MessageRules>>,
+    /// Unknown headers that cross, in both directions.
+    pub header_pass: HeaderPass,
+    /// Status codes of replies that the other side hears as others, in both directions.
+    pub reply_codes: ReplyCodes,
     /// Recorders.
     pub recorders: Vec<Arc<dyn SideLegFactory>>,
     /// Call-control modules, in order.

@@ -1,6 +1,7 @@
 //! Which headers cross from one side to the other. `docs/configuration/headers.md` is this list in
 //! words.
 
+use super::plan::HeaderPass;
 use crate::net::Trust;
 use crate::sip::{HeaderName, Message};
 
@@ -17,10 +18,17 @@ impl Border {
     }
 }
 
-/// Copies what may cross from `message` to `draft`, line by line, in order.
-pub(super) fn cross(message: &Message, draft: &mut Message, border: Border) {
+/// Copies what may cross from `message` to `draft`, line by line, in order; `pass` holds what
+/// crosses beside what always does.
+pub(super) fn cross(
+    message: &Message,
+    draft: &mut Message,
+    border: Border,
+    pass: Option<&HeaderPass>,
+) {
     for line in message.headers() {
-        if crosses(line.name, border) && line.value().is_some() {
+        let crosses = crosses(line.name, border) || pass.is_some_and(|pass| pass.holds(line.name));
+        if crosses && line.value().is_some() {
             draft.push_copy(line);
         }
     }
@@ -100,7 +108,7 @@ mod tests {
             message.push(name, value).expect("a valid value");
         }
         let mut draft = Message::request(crate::sip::Method::Invite, "sip:bob@example.org");
-        cross(&message, &mut draft, Border { from, to });
+        cross(&message, &mut draft, Border { from, to }, None);
         draft.headers().map(|h| h.written.to_owned()).collect()
     }
 

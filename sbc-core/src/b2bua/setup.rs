@@ -3,6 +3,7 @@
 use super::admission::{self, Last};
 use super::call::{Call, Dialing, Phase};
 use super::event::{CallEvent, EndedBy, Side};
+use super::in_dialog::facts_of;
 use super::io::{Cx, LegId, Output};
 use super::legs::{Role, Seat};
 use super::media::{Half, MediaFault, Passing, Version};
@@ -11,7 +12,7 @@ use super::redirect;
 use super::relay::{Border, cross};
 use crate::dialog::DialogIds;
 use crate::limits;
-use crate::ports::{Effect, PolicyEngine, RequestFacts, RuleFacts, Verdict};
+use crate::ports::{Effect, PolicyEngine, RequestFacts, Verdict};
 use crate::sip::{HeaderName, Message, Method, StatusCode};
 use crate::transport::Incoming;
 use crate::ua::{Dial, Failure, Leg, LegCx};
@@ -112,8 +113,7 @@ impl Call {
         let vacant = admission::vacant(&plan, target, held, cx.now.mono, &mut last);
         let found = vacant.and_then(|(n, slot)| plan.targets.get(n).map(|t| (n, t, slot)));
         let Some((target, wanted, slot)) = found else {
-            self.summary.reason = last.why;
-            return self.refuse_with(cx, last.status, &last.phrase, None, last.by);
+            return self.refuse_at_last(cx, last);
         };
         let Some(incoming) = self.invite.take() else {
             return;
@@ -194,16 +194,10 @@ impl Call {
         // From and To come from parsed values and hold no line breaks.
         let _from = draft.push(HeaderName::From, &target.from.to_string());
         let _to = draft.push(HeaderName::To, &target.to.to_string());
-        cross(&incoming.message, &mut draft, border);
+        let pass = Some(&plan.header_pass);
+        cross(&incoming.message, &mut draft, border, pass);
         if let Some(rules) = &plan.rules {
-            let request = RequestFacts {
-                message: &incoming.message,
-                flow: &incoming.flow,
-            };
-            let facts = RuleFacts {
-                request,
-                target: target.trunk.as_deref(),
-            };
+            let facts = facts_of(incoming, target.trunk.as_deref());
             rules.apply(&facts, &mut draft);
         }
         if plan.relay {
@@ -259,25 +253,48 @@ impl Call {
         if goes_on && target + 1 < plan.targets.len() {
             return self.dial(cx, plan, target + 1, Last::of(503));
         }
-        let mut headers = self.crossing(id, LegId(0), message);
-        if self.shows_contacts(id, status, plan.redirect) {
+        let mut reply = self.passed_reply(id, LegId(0), &Method::Invite, message);
+        let is_redirection = |status: StatusCode| status.class() == 3;
+        if is_redirection(status)
+            && reply.status().is_some_and(is_redirection)
+            && self.shows_contacts(id, plan.redirect)
+        {
             let contacts = message.headers().filter(|l| *l.name == HeaderName::Contact);
-            contacts.for_each(|line| headers.push_copy(line));
+            contacts.for_each(|line| reply.push_copy(line));
         }
-        let reason = reason_of(&headers).to_owned();
-        self.refuse_with(cx, status, &reason, Some(&headers), EndedBy::Callee);
+        self.refuse_as(cx, status, &reply);
     }
 
-    /// Whether the caller gets the Contacts of a callee's refusal: those of a 3xx name hosts of the
-    /// callee's side.
-    fn shows_contacts(&self, callee: LegId, status: StatusCode, redirect: Redirect) -> bool {
-        let passes = match redirect {
+    /// Refuses the caller where no target is left: for one that said nothing, or by our limits.
+    fn refuse_at_last(&mut self, cx: &mut Cx<'_>, last: Last) {
+        if last.by == EndedBy::Callee {
+            let reply = self.reply_of_silence(last.status);
+            return self.refuse_as(cx, last.status, &reply);
+        }
+        self.summary.reason = last.why;
+        self.refuse_with(cx, last.status, &last.phrase, None, last.by);
+    }
+
+    /// Refuses the caller for a target, of whose `status` it hears `reply`.
+    fn refuse_as(&mut self, cx: &mut Cx<'_>, status: StatusCode, reply: &Message) {
+        let told = reply.status().unwrap_or(status);
+        if told != status {
+            // What the target said stays known.
+            self.summary.reason = format!("{} {}", status.code(), status.reason()).into();
+        }
+        let phrase = reason_of(reply);
+        self.refuse_with(cx, told, phrase, Some(reply), EndedBy::Callee);
+    }
+
+    /// Whether the caller gets the Contacts of a callee's 3xx: they name hosts of the callee's
+    /// side.
+    fn shows_contacts(&self, callee: LegId, redirect: Redirect) -> bool {
+        match redirect {
             Redirect::Pass => true,
             Redirect::Follow | Redirect::PassIfTrusted => {
                 self.border(callee, LegId(0)).is_trusted()
             }
-        };
-        passes && status.class() == 3
+        }
     }
 
     /// The callee could not be reached, or never answered.

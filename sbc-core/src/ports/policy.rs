@@ -4,7 +4,7 @@ use crate::Entropy;
 use crate::b2bua::plan::CallPlan;
 use crate::net::Network;
 use crate::quota::{Quota, Quotas};
-use crate::sip::Message;
+use crate::sip::{Message, Method};
 use crate::transport::Flow;
 use std::fmt;
 use std::sync::Arc;
@@ -54,4 +54,9 @@ pub trait MessageRules: Send + Sync + fmt::Debug {
     /// yet: From and To stand without tags, and keep what the rules make of them for the whole
     /// dialog.
     fn apply(&self, facts: &RuleFacts<'_>, message: &mut Message);
+
+    /// Changes a reply to the caller that is about to leave: provisional or final, to the INVITE
+    /// or to a request inside the call, whose method is `method`. `reply` bears the status that the
+    /// caller will hear, and has no header yet that every reply has.
+    fn apply_to_reply(&self, facts: &RuleFacts<'_>, method: &Method, reply: &mut Message);
 }

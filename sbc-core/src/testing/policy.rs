@@ -2,10 +2,13 @@
 
 use crate::Entropy;
 use crate::b2bua::plan::{
-    AppPlan, CallPlan, Connect, FailoverCodes, Redirect, Refusal, TargetPlan,
+    AppPlan, CallPlan, Connect, FailoverCodes, HeaderPass, Passed, Redirect, Refusal, ReplyCodes,
+    TargetPlan, Translation,
 };
 use crate::net::{Listener, MediaAddress, Network, Realm, RealmId, Trust};
-use crate::ports::{AppFactory, Latch, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory};
+use crate::ports::{
+    AppFactory, Latch, MessageRules, ModuleFactory, PolicyEngine, RequestFacts, SideLegFactory,
+};
 use crate::quota::{Limits, Quota, Quotas, TrunkQuota};
 use crate::sdp::CodecPolicy;
 use crate::sip::{Host, NameAddr, StatusCode, Uri};
@@ -32,7 +35,7 @@ pub struct Fixed {
 
 #[derive(Clone, Debug)]
 enum Way {
-    Connect(Route),
+    Connect(Box<Route>),
     Refuse(StatusCode),
     App(Arc<dyn AppFactory>),
 }
@@ -49,6 +52,9 @@ pub struct Route {
     relay: bool,
     codecs: Option<Arc<CodecPolicy>>,
     transparent_ids: bool,
+    rules: Option<Arc<dyn MessageRules>>,
+    header_pass: HeaderPass,
+    reply_codes: ReplyCodes,
     udp_max: UdpMax,
     user: Option<Box<str>>,
 }
@@ -70,6 +76,9 @@ impl Route {
             relay: true,
             codecs: None,
             transparent_ids: false,
+            rules: None,
+            header_pass: HeaderPass::default(),
+            reply_codes: ReplyCodes::default(),
             udp_max: UdpMax::default(),
             user: None,
         };
@@ -126,6 +135,36 @@ impl Route {
     #[must_use]
     pub fn with_transparent_ids(mut self) -> Self {
         self.transparent_ids = true;
+        self
+    }
+
+    /// Header rules.
+    #[must_use]
+    pub fn ruled_by(mut self, rules: Arc<dyn MessageRules>) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// Unknown headers that cross.
+    #[must_use]
+    pub fn passing(mut self, pass: impl IntoIterator<Item = Passed>) -> Self {
+        self.header_pass = pass.into_iter().collect();
+        self
+    }
+
+    /// Each of these codes is told as the other, with this phrase.
+    ///
+    /// # Panics
+    /// Where one is no status code.
+    #[must_use]
+    pub fn telling(mut self, codes: &[(u16, u16, &str)]) -> Self {
+        let translations = codes.iter().map(|(code, to, reason)| Translation {
+            first: *code,
+            last: *code,
+            to: StatusCode::of(*to),
+            reason: (*reason).into(),
+        });
+        self.reply_codes = translations.collect();
         self
     }
 
@@ -258,21 +297,22 @@ impl Fixed {
     /// Calls to this user go there.
     #[must_use]
     pub fn route(mut self, user: &str, route: Route) -> Self {
-        self.ways.insert(user.into(), Way::Connect(route));
+        self.ways.insert(user.into(), Way::Connect(Box::new(route)));
         self
     }
 
     /// Calls to anybody else that arrive in the realm with this number go there.
     #[must_use]
     pub fn arriving(mut self, realm: u16, route: Route) -> Self {
-        self.arriving.insert(RealmId(realm), Way::Connect(route));
+        self.arriving
+            .insert(RealmId(realm), Way::Connect(Box::new(route)));
         self
     }
 
     /// Calls to anybody else go there.
     #[must_use]
     pub fn otherwise(mut self, route: Route) -> Self {
-        self.anybody = Some(Way::Connect(route));
+        self.anybody = Some(Way::Connect(Box::new(route)));
         self
     }
 
@@ -349,7 +389,9 @@ impl Fixed {
             relay: route.relay,
             latch: Latch::Once,
             codecs: route.codecs.clone(),
-            rules: None,
+            rules: route.rules.clone(),
+            header_pass: route.header_pass.clone(),
+            reply_codes: route.reply_codes.clone(),
             recorders: route.recorders.clone(),
             modules: route.modules.clone(),
             ring_timeout: route.ring_timeout,
