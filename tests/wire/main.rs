@@ -13,6 +13,7 @@ mod quota;
 mod race;
 mod reload;
 mod rfc4475;
+mod sample;
 mod scenarios;
 mod sipp_calls;
 mod siprec;
