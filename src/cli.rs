@@ -2,6 +2,7 @@
 
 use crate::ctl::{self, CallArgs, CallsArgs, DrainArgs, ReloadArgs, TrunksArgs};
 use crate::daemon::{Daemon, StartError};
+use crate::explain::{self, ExplainArgs, TestArgs};
 use crate::registry::Modules;
 use crate::reload::Origin;
 use crate::{demo, logging, signals, srs};
@@ -49,6 +50,11 @@ enum Command {
     Run(ConfigFile),
     /// Checks a configuration: everything that `run` does except binding; shows all errors at once.
     Check(CheckArgs),
+    /// Explains what becomes of a request and why: the same engine as for live traffic, and nothing
+    /// is sent. Subscriber numbers stand in clear.
+    Explain(ExplainArgs),
+    /// Runs the cases of the configuration's `tests`; nothing is sent.
+    Test(TestArgs),
     /// Runs only the recording server.
     Srs(SrsArgs),
     /// Shows the main job on loopback with nothing prepared: a call, recorded, with failover.
@@ -125,6 +131,8 @@ pub fn run_cli(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = match cli.command {
         Command::Run(file) => run(&file),
         Command::Check(args) => check(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Test(args) => explain::test(&args),
         Command::Srs(args) => srs(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Schema => schema(),
@@ -144,7 +152,10 @@ fn schema() -> u8 {
 }
 
 /// Loads, compiles, prints what is wrong or odd.
-fn load(loaded: Result<Loaded, policies::Errors>, modules: &Modules) -> Result<Compiled, u8> {
+pub(crate) fn load(
+    loaded: Result<Loaded, policies::Errors>,
+    modules: &Modules,
+) -> Result<Compiled, u8> {
     match loaded.and_then(|loaded| loaded.compile(modules)) {
         Ok(compiled) => {
             for warning in &compiled.warnings {

@@ -12,6 +12,7 @@ mod daemon;
 mod demo;
 mod drain;
 mod events;
+mod explain;
 mod limits;
 mod logging;
 mod metrics;

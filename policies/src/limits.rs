@@ -41,3 +41,5 @@ pub(crate) const LINE: usize = 160;
 pub(crate) const COMPARED: usize = 1_000_000;
 /// Trunks that nearly match, in an explanation.
 pub(crate) const NEAREST: usize = 3;
+/// Bytes of a file with the request of a case of `tests`: the largest message that is taken.
+pub(crate) const TEST_MESSAGE_BYTES: u64 = 65_535;

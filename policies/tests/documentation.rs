@@ -66,6 +66,12 @@ fn load(name: &str, text: &str) {
         let written = std::fs::write(folder.path().join(secret), "0123456789abcdef\n");
         written.expect("the folder can be written");
     }
+    // The request of a case.
+    let invite = std::fs::copy(
+        root().join("examples/invite.sip"),
+        folder.path().join("invite.sip"),
+    );
+    invite.expect("the folder can be written");
     let file = folder.path().join("sbc.yaml");
     std::fs::write(&file, text).expect("the folder can be written");
     let registry = fake::Fake::default();

@@ -175,3 +175,32 @@ fn a_map_may_have_so_many_keys_and_expressions() {
     let error = regexes(1_001);
     assert!(error.contains("expected at most 1000"), "{error}");
 }
+
+#[test]
+fn the_request_of_a_case_may_have_so_many_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let head = "INVITE sip:a@b SIP/2.0\nSubject: ";
+    let message = dir.path().join("invite.sip");
+    let loaded = |bytes: usize| {
+        std::fs::write(
+            &message,
+            format!("{head}{}", "x".repeat(bytes - head.len())),
+        )
+        .unwrap();
+        let text = format!(
+            "listeners: {{ a: {{ realm: r, udp: \"127.0.0.1:5060\" }} }}\nrealms: {{ r: }}\n\
+             routes: [ {{ name: x, reject: 404 }} ]\n\
+             tests: [ {{ name: a, expect: {{ reject: 400 }}, invite: {{ listener: a, \
+             source: \"127.0.0.1:5060\", message: {:?} }} }} ]\n",
+            message.display().to_string()
+        );
+        let loaded = Loaded::from_text("limits.yaml", &text);
+        let compiled = loaded.and_then(|l| l.compile(&fake::Fake::default()));
+        compiled.map(|_| ()).map_err(|errors| errors.to_string())
+    };
+    let error = loaded(65_536).unwrap_err();
+    assert!(error.contains("larger than 65535 bytes"), "{error}");
+    // Its headers have bounds of their own: it is read, and refused by those.
+    let error = loaded(65_535).map_or_else(|e| e, |()| "none".to_owned());
+    assert!(!error.contains("larger than"), "{error}");
+}

@@ -1,6 +1,7 @@
 //! From the schema to the engine. Names are resolved here, and what the registry builds is built;
 //! errors are collected as in decoding, so that a file shows all of them in one run.
 
+mod cases;
 mod modules;
 mod network;
 mod peers;
@@ -104,6 +105,7 @@ pub(crate) fn compile(
     });
     let profiles = profiles::profiles(report, &scope, &recorders, &origins);
     let (routes, index) = routes::routes(report, &scope, &trunks, &profiles);
+    cases::check(report, &scope);
     unused::warn(report, config);
     let book = Book {
         quotas: peers::quotas(&scope, &trunks),

@@ -14,10 +14,13 @@ use sbc_core::sip::Uri;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The name of the profile of routes that name none.
+pub(super) const BUILT_IN: &str = "built-in";
+
 /// The profile of routes that name none.
 pub(super) fn built_in() -> ProfilePlan {
     ProfilePlan {
-        name: "built-in".into(),
+        name: BUILT_IN.into(),
         relay: true,
         latch: Latch::Once,
         codecs: None,

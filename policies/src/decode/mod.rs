@@ -1,5 +1,6 @@
 //! From the tree to the schema: one visitor for each section, all of them collecting.
 
+mod cases;
 mod codecs;
 mod crossing;
 mod headers;
@@ -60,6 +61,9 @@ pub(crate) fn config(report: &mut Report, root: &Node) -> Config {
     config.limits = quota::limits(report, map.get("limits"), "limits");
     if let Some(entry) = map.get("log") {
         config.log = rest::log(report, entry);
+    }
+    if let Some(entry) = map.get("tests") {
+        config.tests = cases::cases(report, entry);
     }
     config.srs = map.get("srs").and_then(|e| rest::srs(report, e));
     // What is missing may be in the file that could not be read.

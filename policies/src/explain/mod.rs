@@ -6,15 +6,19 @@
 //! not have to look at: the trunks that nearly match, the routes that are not taken, where the
 //! values of the profile come from.
 
+mod cases;
 mod compare;
 mod place;
 mod profiles;
+mod sample;
 mod text;
 mod view;
 mod watched;
 mod words;
 
+pub use cases::{Failure, Tested};
 pub(crate) use profiles::Profiles;
+pub use sample::{Sample, defects, incoming, listener, read};
 
 use sbc_core::endpoint::Verdicts;
 use sbc_core::transport::Incoming;

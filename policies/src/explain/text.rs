@@ -5,6 +5,8 @@ use std::fmt;
 
 /// Names of routes that stand on one line.
 const NAMES: usize = 6;
+/// Columns of a line of the profile.
+const WIDTH: usize = 96;
 
 impl Explanation {
     /// The one line that says what happens: `200 -> sip:..`, `refused: 404 Not Found`.
@@ -142,7 +144,8 @@ impl Explanation {
             .unwrap_or(0);
         for value in &profile.values {
             let (key, from) = (&value.key, &value.from);
-            writeln!(f, "  {key:width$}  {from:of_width$}  {}", value.value)?;
+            let line = format!("  {key:width$}  {from:of_width$}  {}", value.value);
+            writeln!(f, "{}", cut(&line))?;
         }
         Ok(())
     }
@@ -232,6 +235,15 @@ fn named(target: &Target) -> String {
         text.push(')');
     }
     text
+}
+
+/// A line that fits; the JSON has all of it.
+fn cut(line: &str) -> String {
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let start: String = line.chars().take(WIDTH - 3).collect();
+    format!("{start}...")
 }
 
 /// The first few of many.

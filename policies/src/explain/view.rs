@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use sbc_core::b2bua::plan::{CallPlan, Connect};
 use sbc_core::endpoint::{Dropped, Fate, Rehearsal, Stage, rehearse};
 use sbc_core::ports::{Effect, PolicyEngine, RequestFacts, Verdict};
-use sbc_core::sip::{HeaderName, Host, Message, Method};
+use sbc_core::sip::{Defect, HeaderName, Host, Message, Method};
 use sbc_core::transport::{Incoming, Transmit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -152,8 +152,38 @@ fn in_short(message: &Message) -> Request {
         uri: message.request_uri().to_owned(),
         from: header(HeaderName::From),
         to: header(HeaderName::To),
-        defects: message.defects().iter().map(|d| format!("{d:?}")).collect(),
+        defects: defects(message).map(|(_, words)| words).collect(),
     }
+}
+
+/// What is wrong with a message: the header where it is one, and the words.
+pub(super) fn defects(message: &Message) -> impl Iterator<Item = (Option<String>, String)> {
+    let fatal = message.defects().iter().filter(|defect| defect.is_fatal());
+    fatal.map(|defect| {
+        let words = match defect {
+            Defect::Missing(name) => return (None, format!("there is no {}", name.as_str())),
+            Defect::Twice(name) => format!("{} stands twice", name.as_str()),
+            Defect::Malformed(name) => format!("{} breaks its grammar", name.as_str()),
+            Defect::NotUtf8(name) => format!("{} is not UTF-8", name.as_str()),
+            Defect::RequestUri => "the Request-URI breaks its grammar".to_owned(),
+            Defect::CSeqMethod => "the method of CSeq is another one".to_owned(),
+            Defect::ContentLength => {
+                "Content-Length is no number, or more than there is".to_owned()
+            }
+            Defect::HeaderLine => "a line is no header: it has no colon or no name".to_owned(),
+            Defect::Version => "another version than SIP/2.0".to_owned(),
+            Defect::TooLarge => "larger than the SBC takes".to_owned(),
+            Defect::ControlCharacter => "a control character stands in a header".to_owned(),
+            _ => defect.refusal().1.to_owned(),
+        };
+        let name = match defect {
+            Defect::Twice(name) | Defect::Malformed(name) | Defect::NotUtf8(name) => Some(name),
+            Defect::CSeqMethod => Some(&HeaderName::CSeq),
+            Defect::ContentLength => Some(&HeaderName::ContentLength),
+            _ => None,
+        };
+        (name.map(|name| name.as_str().to_owned()), words)
+    })
 }
 
 /// The INVITE to the first target.

@@ -276,9 +276,18 @@ fn scalar(kind: &str) -> Option<Value> {
         | "template"
         | "regular expression"
         | "template with groups"
-        | "text with groups" => scalar_text(),
+        | "text with groups"
+        | "text, or /regular expression/" => scalar_text(),
         "map of texts" => json!({ "type": "object", "additionalProperties": scalar_text() }),
         "map of status codes" => translations(),
+        "URI" | "URI, or one with display name" | "trunk, `request-uri` or `{ app: NAME }`" => {
+            json!({ "type": "string", "minLength": 1 })
+        }
+        "headers by name" => json!({ "type": "object", "additionalProperties": scalar_text() }),
+        "text, /regular expression/ or nothing, by name" => json!({
+            "type": "object",
+            "additionalProperties": { "type": ["string", "number", "boolean", "null"] },
+        }),
         crate::secret::KIND => secret(),
         kind if kind.starts_with("name") => {
             json!({ "type": ["string", "integer"], "pattern": NAME })
@@ -415,7 +424,7 @@ mod tests {
             });
             let of = key.kind.strip_prefix("list of ");
             let known = match of {
-                Some("modules" | "rules") => true,
+                Some("modules" | "rules" | "cases") => true,
                 Some(of) => item(of).is_some_and(|kind| scalar(kind).is_some()),
                 None => scalar(key.kind).is_some() || has_keys || key.path == "control",
             };

@@ -3,6 +3,7 @@
 //! Every value that a later stage may complain about carries its [`Position`]. The table [`KEYS`]
 //! holds every key of the file with its type, default and documentation.
 
+mod cases;
 mod json;
 pub(crate) mod keys;
 
@@ -13,6 +14,8 @@ pub use crate::value::{
 };
 pub use json::json_schema;
 pub use keys::{KEYS, Key};
+
+pub use cases::{Expect, Rejected, TestCase, TestRequest, TestTarget, Text};
 
 use crate::template::{Expression, Template};
 pub use crate::tree::Position;
@@ -163,6 +166,8 @@ pub struct Config {
     pub log: Log,
     /// The embedded recording server.
     pub srs: Option<Srs>,
+    /// What `sbc test` runs.
+    pub tests: Vec<TestCase>,
 }
 
 /// Where SIP arrives.
