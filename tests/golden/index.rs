@@ -5,6 +5,8 @@
 //! what stands around every case
 //! ```
 //!
+//! <!-- contents -->
+//!
 //! ## A heading
 //!
 //! > A sentence of the rules.
@@ -111,6 +113,12 @@ impl Index {
                 }
                 Some(Shown::NotBuilt(key)) => {
                     out.push_str(&format!("Not in this version: `{key}`.\n\n"));
+                }
+                None if line == "<!-- contents -->" => {
+                    let headings = self.lines.iter().filter_map(|l| l.strip_prefix("## "));
+                    for heading in headings {
+                        out.push_str(&format!("- [{heading}](#{})\n", anchor(heading)));
+                    }
                 }
                 // What stands between two of a list was a line end.
                 None if line.is_empty() && out.ends_with("\n\n") => {}
