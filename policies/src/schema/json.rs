@@ -46,9 +46,9 @@ const NAME: &str = "^[A-Za-z0-9_.-]+$";
 #[must_use]
 pub fn json_schema(registry: &dyn Registry) -> Value {
     let mut root = object(registry, "");
-    let fields = "^(method|source\\.ip|source\\.port|listener|realm|trunk\\.name|target\\.name|status\
-                  |(ruri|from|to|contact)(\\.(user|host|port|scheme|display|uri|params\\..+))?\
-                  |header\\[.+\\])$";
+    let fields = "^(method|source\\.ip|source\\.port|listener|realm|trunk\\.name|target\\.name\
+                  |status|(ruri|from|to|contact)(\\.(user|host|port|scheme|display|uri\
+                  |params\\..+))?|header\\[.+\\])$";
     let condition = json!({ "$ref": "#/$defs/condition" });
     root.insert(
         "$schema".into(),
