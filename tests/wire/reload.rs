@@ -360,12 +360,15 @@ fn log_level_and_drain_time_follow_the_file() {
     let mut running = Running::start();
     let call = running.call();
     assert!(!running.process.output().contains("call started"));
-    let more = format!("{}log: {{ level: debug }}\ndrain: 1s\n", running.yaml);
-    running.write(&more);
+    assert!(!running.process.output().contains("4930123456"));
+    let log = "log: { level: debug, private: true }";
+    running.write(&format!("{}{log}\ndrain: 1s\n", running.yaml));
     let (status, json) = running.reloaded();
     assert_eq!(status, 200, "{json}");
     let next = running.call();
     running.process.wait_for_line("call started", PATIENCE);
+    let said = running.process.output();
+    assert!(said.contains("4930123456"), "numbers in clear: {said}");
     running.hang_up(next);
     // Nobody hangs up: it is the SBC that does, after a second.
     running.process.terminate();
@@ -475,6 +478,52 @@ fn the_command_shows_what_changed_or_every_error() {
     assert_eq!(code, Some(78), "{all}");
     let json: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(json["result"], "refused");
+}
+
+/// `sbc srs` with these arguments.
+fn srs(arguments: &[&str]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sbc"));
+    let mut process = Process::start(command.arg("srs").args(arguments));
+    process.wait_for_line("sbc ready", PATIENCE);
+    process
+}
+
+#[test]
+fn the_recording_server_alone_reloads_what_it_uses_of_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = local(block(2)).to_string();
+    let dir = folder.path().join("recordings").display().to_string();
+    let file = folder.path().join("srs.yaml");
+    let write = |dir: &str, more: &str| {
+        let srs = format!("srs: {{ listen: \"{listen}\", dir: '{dir}' }}");
+        std::fs::write(&file, format!("version: 1\n{srs}\n{more}\n")).unwrap();
+    };
+    write(&dir, "");
+    let mut process = srs(&["--config", &file.display().to_string()]);
+    write(&dir, "trunks: {}");
+    process.hang_up();
+    process.wait_for_line("nothing changed", PATIENCE);
+    write(&dir, "log: { level: debug }");
+    process.hang_up();
+    process.wait_for_line("configuration 2 is used", PATIENCE);
+    write(&format!("{dir}-2"), "");
+    process.hang_up();
+    let refused = process.wait_for_line("this needs a restart", PATIENCE);
+    assert!(refused.contains("srs.dir"), "{refused}");
+    process.terminate();
+    assert_eq!(process.wait_for_end(PATIENCE).code(), Some(0));
+}
+
+#[test]
+fn a_recording_server_without_a_file_says_that_there_is_nothing_to_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = local(block(2)).to_string();
+    let dir = folder.path().display().to_string();
+    let mut process = srs(&["--listen", &listen, "--dir", &dir]);
+    process.hang_up();
+    process.wait_for_line("not started from a file", PATIENCE);
+    process.terminate();
+    assert_eq!(process.wait_for_end(PATIENCE).code(), Some(0));
 }
 
 #[test]
