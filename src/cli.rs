@@ -183,9 +183,11 @@ fn serve_from(path: &Path, read: fn(&Path) -> Result<Loaded, policies::Errors>) 
             let origin = Origin {
                 path,
                 read,
-                modules,
+                modules: modules.clone(),
             };
-            serve(compiled, Some(origin))
+            let code = serve(compiled, Some(origin));
+            modules.flush();
+            code
         }
         Err(code) => code,
     }

@@ -6,6 +6,7 @@ use sbc_core::ports::{
 use sbc_core::state_book::StateBook;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything this program was built with, and the book of what outlives a configuration: a
 /// configuration that takes the place of another is compiled with the same one.
@@ -19,6 +20,18 @@ impl Modules {
     #[must_use]
     pub const fn new(book: Arc<StateBook>) -> Self {
         Self { book }
+    }
+}
+
+/// How long the disk may take for the last records of one file.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
+
+impl Modules {
+    /// What calls have left to write is written; before the process ends.
+    pub(crate) fn flush(&self) {
+        if !call_control::flush_records(&self.book, LAST_RECORDS) {
+            tracing::error!("the disk is too slow: CDRs are lost");
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use sbc_core::ports::{BuildError, ModuleFactory, Param, ParamKey};
 use sbc_core::state_book::StateBook;
 use std::sync::Arc;
 
-pub use cdr::lost_records;
+pub use cdr::{flush_records, lost_records};
 
 /// The names of all modules.
 pub const NAMES: &[&str] = &["call_timer", "cdr"];

@@ -19,6 +19,7 @@ use sbc_core::ports::{BuildError, CallHooks, ModuleFactory, Param, ParamKey};
 use sbc_core::state_book::StateBook;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use writer::Writer;
 use writers::Writers;
 
@@ -52,6 +53,13 @@ fn writers(book: &StateBook) -> Arc<Writers> {
 #[must_use]
 pub fn lost_records(book: &StateBook) -> u64 {
     writers(book).lost()
+}
+
+/// Waits until every record that a call has left is in its file, for each file so long; false where
+/// some are not. At the end of a process: its threads end with it.
+#[must_use]
+pub fn flush_records(book: &StateBook, within: Duration) -> bool {
+    writers(book).flush(within)
 }
 
 /// The module with its files.

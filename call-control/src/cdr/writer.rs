@@ -12,10 +12,11 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 type Line = Arc<[u8]>;
 
@@ -38,11 +39,13 @@ impl Writer {
     ) -> io::Result<Self> {
         let (queue, lines) = queue(capacity, Arc::clone(&lost));
         let mut journal = Journal::new(file, path, clock, lost, Arc::clone(&queue.unsaid));
+        let pending = Arc::clone(&queue.pending);
         let thread = std::thread::Builder::new()
             .name("cdr".to_owned())
             .spawn(move || {
                 for line in lines {
                     journal.append(&line);
+                    pending.less();
                 }
                 journal.close();
             })?;
@@ -57,6 +60,45 @@ impl Writer {
         if let Some(queue) = &self.queue {
             queue.push(line);
         }
+    }
+}
+
+impl Writer {
+    /// Waits until what is queued is in the file, or lost; false where that takes longer.
+    pub(super) fn flush(&self, within: Duration) -> bool {
+        let queue = self.queue.as_ref();
+        queue.is_none_or(|queue| queue.pending.settle(within))
+    }
+}
+
+/// How many lines are queued or being written.
+#[derive(Debug, Default)]
+struct Pending {
+    lines: Mutex<usize>,
+    fewer: Condvar,
+}
+
+impl Pending {
+    fn lines(&self) -> MutexGuard<'_, usize> {
+        // A number is whole, whoever panicked beside it.
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn more(&self) {
+        *self.lines() += 1;
+    }
+
+    fn less(&self) {
+        let mut lines = self.lines();
+        *lines = lines.saturating_sub(1);
+        self.fewer.notify_all();
+    }
+
+    fn settle(&self, within: Duration) -> bool {
+        let waited = self
+            .fewer
+            .wait_timeout_while(self.lines(), within, |lines| *lines > 0);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
@@ -76,6 +118,7 @@ struct Queue {
     lost: Arc<AtomicU64>,
     /// Lost here, and not yet told by the thread.
     unsaid: Arc<AtomicU64>,
+    pending: Arc<Pending>,
 }
 
 fn queue(capacity: usize, lost: Arc<AtomicU64>) -> (Queue, Receiver<Line>) {
@@ -84,17 +127,20 @@ fn queue(capacity: usize, lost: Arc<AtomicU64>) -> (Queue, Receiver<Line>) {
         lines,
         lost,
         unsaid: Arc::default(),
+        pending: Arc::default(),
     };
     (queue, receiver)
 }
 
 impl Queue {
     fn push(&self, line: Line) {
+        self.pending.more();
         let why = match self.lines.try_send(line) {
             Ok(()) => return,
             Err(TrySendError::Full(_)) => "the disk is too slow and the queue full",
             Err(TrySendError::Disconnected(_)) => "the thread of the file is gone",
         };
+        self.pending.less();
         self.lost.fetch_add(1, Relaxed);
         // The thread may hang in a write: the first loss is told here, it tells how many followed.
         if self.unsaid.fetch_add(1, Relaxed) == 0 {

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 /// Files that are being written, by their true paths.
 #[derive(Debug, Default)]
@@ -33,6 +34,16 @@ impl Writers {
         let writer = Arc::new(writer);
         open.push((path, Arc::downgrade(&writer)));
         Ok(writer)
+    }
+
+    /// Waits until what is queued is in the files, for each of them so long; false where it is not.
+    pub(super) fn flush(&self, within: Duration) -> bool {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let writers: Vec<_> = open.iter().filter_map(|(_, w)| w.upgrade()).collect();
+        drop(open);
+        // Each is waited for, whatever the others do.
+        let flushed = writers.iter().filter(|writer| writer.flush(within));
+        flushed.count() == writers.len()
     }
 
     /// Records that are in no file.

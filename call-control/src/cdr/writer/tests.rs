@@ -202,3 +202,31 @@ fn a_new_file_is_not_for_everybody_and_a_folder_is_no_file() {
     assert!(append_to(dir.path()).is_err());
     assert!(append_to(&dir.path().join("no").join("cdr")).is_err());
 }
+
+#[test]
+fn what_was_written_is_in_the_file_when_the_flush_returns_true() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("cdr.jsonl");
+    let file = append_to(&path).unwrap();
+    let clock = sbc_core::SystemClock::start();
+    let writer = Writer::start(file, path.clone(), clock, 10_000, Arc::default()).unwrap();
+    for _ in 0..5_000 {
+        writer.write(Line::from(*b"{}\n"));
+    }
+    assert!(writer.flush(Duration::from_secs(60)));
+    assert_eq!(std::fs::read(&path).unwrap().len(), 15_000);
+}
+
+#[test]
+fn a_flush_does_not_wait_for_ever_and_lost_lines_are_not_waited_for() {
+    let (queue, lines) = queue(1, Arc::default());
+    queue.push(Line::from([1]));
+    queue.push(Line::from([2]));
+    assert!(!queue.pending.settle(Duration::from_millis(10)));
+    assert_eq!(lines.recv().unwrap(), Line::from([1]));
+    queue.pending.less();
+    assert!(
+        queue.pending.settle(Duration::from_secs(60)),
+        "the other is lost"
+    );
+}
