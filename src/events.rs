@@ -8,6 +8,7 @@
 use crate::calls::Row;
 use crate::drain::Begun;
 use crate::limits::{EVENTS, LISTENERS};
+use crate::reload::Ending;
 use sbc_core::UnixMillis;
 use sbc_core::ports::RecorderState;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,25 +33,37 @@ pub(crate) enum What {
     CallLost(Arc<Row>),
     /// A recording of this call changed.
     Recorder(Box<str>, RecorderState),
+    /// It ended, and of this generation is the configuration that is used now.
+    Reload(Ending, u64),
     /// It has begun, or ends sooner than was said.
     Drain(Begun),
 }
 
 impl What {
     /// The names of all of them.
-    pub(crate) const NAMES: [&str; 7] = [
+    pub(crate) const NAMES: [&str; 8] = [
         "call.started",
         "call.ringing",
         "call.answered",
         "call.ended",
         "call.lost",
         "recorder",
+        "reload",
         "drain",
     ];
 
     /// Its name in the stream.
     pub(crate) const fn name(&self) -> &'static str {
-        let [started, ringing, answered, ended, lost, recorder, drain] = Self::NAMES;
+        let [
+            started,
+            ringing,
+            answered,
+            ended,
+            lost,
+            recorder,
+            reload,
+            drain,
+        ] = Self::NAMES;
         match self {
             Self::CallStarted(_) => started,
             Self::CallRinging(_) => ringing,
@@ -58,6 +71,7 @@ impl What {
             Self::CallEnded(_) => ended,
             Self::CallLost(_) => lost,
             Self::Recorder(..) => recorder,
+            Self::Reload(..) => reload,
             Self::Drain(_) => drain,
         }
     }

@@ -172,6 +172,10 @@ impl Told {
                 let recorder = Recorder::new(state);
                 event(name, &RecorderOfCall { call, recorder })
             }
+            What::Reload(ending, generation) => {
+                let (result, generation) = (ending.name(), *generation);
+                event(name, &Reloaded { result, generation })
+            }
             What::Drain(begun) => event(name, &DrainView::new(begun)),
         };
         told.id(format!("{}-{number}", self.since.0))
@@ -183,6 +187,12 @@ struct RecorderOfCall<'a> {
     call: &'a str,
     #[serde(flatten)]
     recorder: Recorder,
+}
+
+#[derive(Debug, Serialize)]
+struct Reloaded {
+    result: &'static str,
+    generation: u64,
 }
 
 fn event(name: &str, data: &impl Serialize) -> sse::Event {

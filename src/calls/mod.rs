@@ -5,6 +5,7 @@ mod table;
 use crate::events::{Events, What};
 use crate::logging::party;
 use crate::metrics::{Metrics, status_name};
+use crate::reload::Ending;
 use sbc_core::UnixMillis;
 use sbc_core::b2bua::{CallEvent, CallKey, CallSummary, EndedBy};
 use sbc_core::endpoint::Observer;
@@ -194,6 +195,12 @@ impl Calls {
 
     fn party(&self, uri: &str) -> String {
         party(uri, self.private.load(Relaxed))
+    }
+
+    /// A reload ended; of this generation is the configuration that is used now.
+    pub(crate) fn reloaded(&self, ending: Ending, generation: u64) {
+        self.metrics.reloaded(ending);
+        self.events.tell(What::Reload(ending, generation));
     }
 
     /// How many are not over.

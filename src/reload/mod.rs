@@ -137,7 +137,9 @@ impl Reloader {
             signals::notify_reloading();
         }
         let outcome = self.read_and_swap().await;
-        self.parts.calls.metrics.reloaded(outcome.ending);
+        self.parts
+            .calls
+            .reloaded(outcome.ending, outcome.generation);
         outcome.log();
         if tells && !self.parts.endpoint.is_draining() {
             signals::notify(&format!(

@@ -75,9 +75,11 @@ async fn a_call_is_told_from_its_start_to_its_end() {
     site.end(0);
     site.tell(1, &CallEvent::Started);
     site.admin.calls.on_lost(CallKey(1));
+    // From no file, so that it fails.
+    site.admin.reloader.reload().await;
     site.drain();
     let mut told = Vec::new();
-    for number in 1..=8 {
+    for number in 1..=9 {
         let (id, name, data) = stream.next().await.unwrap();
         assert_eq!(id, format!("1700000000000-{number}"));
         told.push((name, data));
@@ -91,7 +93,7 @@ async fn a_call_is_told_from_its_start_to_its_end() {
         "call.ended",
     ];
     assert_eq!(names[..5], call);
-    assert_eq!(names[5..], ["call.started", "call.lost", "drain"]);
+    assert_eq!(names[5..], ["call.started", "call.lost", "reload", "drain"]);
     assert_eq!(told[0].1["state"], "trying");
     assert_eq!(
         (&told[1].1["state"], &told[1].1["id"]),
@@ -102,7 +104,11 @@ async fn a_call_is_told_from_its_start_to_its_end() {
         (&"call-0".into(), &"recording".into())
     );
     assert_eq!(told[4].1["reason"], "hung up");
-    assert_eq!(told[7].1["grace_ms"], 30_000);
+    assert_eq!(told[7].1["result"], "failed");
+    assert_eq!(
+        (&told[7].1["generation"], &told[8].1["grace_ms"]),
+        (&1.into(), &30_000.into())
+    );
     let shown = site.get("/v1/calls/call-0").await.json();
     assert_eq!(told[4].1, shown, "as the page shows it");
 }

@@ -1,6 +1,7 @@
 //! The pages, asked without sockets.
 
 mod contents;
+mod docs;
 mod drain;
 mod events;
 mod guard;
