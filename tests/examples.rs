@@ -4,6 +4,7 @@
 
 use policies::{Compiled, Loaded};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,6 +36,28 @@ fn every_example_loads_without_a_warning() {
         let compiled = compiled(&path.display().to_string(), &text, scratch.path());
         assert!(compiled.warnings.is_empty(), "{}", compiled.warnings[0]);
     }
+}
+
+#[test]
+fn the_cases_of_every_recipe_pass() {
+    let folder = tempfile::tempdir().expect("a folder of its own can be made");
+    let mut recipes = 0;
+    for path in examples() {
+        let text = std::fs::read_to_string(&path).expect("an example can be read");
+        if !text.contains("\ntests:\n") {
+            continue;
+        }
+        let run = Command::new(env!("CARGO_BIN_EXE_sbc"))
+            .args(["test", "--config"])
+            .arg(&path)
+            .current_dir(folder.path())
+            .output()
+            .expect("sbc runs");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success(), "{}\n{said}", path.display());
+        recipes += 1;
+    }
+    assert!(recipes >= 10, "{recipes} recipes with cases");
 }
 
 /// Pages whose blocks another test plays: pieces of configurations, good and bad ones.
