@@ -2,8 +2,9 @@
 
 use crate::mask::words;
 use crate::none;
-use crate::tree::{read, rust};
+use crate::tree::{files, read, rust};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const ARCHITECTURE_LINES: usize = 200;
 
@@ -66,6 +67,71 @@ fn the_map_of_rfcs_leads_to_files_that_name_them() {
         }
     }
     none(&breaches);
+}
+
+/// `[text](path#heading)` in a page: the path is there, from the page's folder, and the heading.
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let mut breaches = Vec::new();
+    for page in files().iter().filter(|file| file.path.ends_with(".md")) {
+        let folder = Path::new(&page.path)
+            .parent()
+            .unwrap_or_else(|| Path::new(""));
+        for link in links(&page.text) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = resolved(&folder.join(path));
+            let target = if path.is_empty() {
+                page.path.clone()
+            } else {
+                target
+            };
+            let found = files().iter().find(|file| file.path == target);
+            let is_folder = files()
+                .iter()
+                .any(|file| file.path.starts_with(&format!("{target}/")));
+            let has_heading = |text: &str| {
+                let mut lines = text.lines().filter(|line| line.starts_with('#'));
+                lines.any(|line| anchor(line.trim_start_matches('#').trim()) == heading)
+            };
+            let leads = match found {
+                Some(file) => heading.is_empty() || has_heading(&file.text),
+                None => is_folder && heading.is_empty(),
+            };
+            if !leads {
+                breaches.push(format!("{}: {link} leads nowhere", page.path));
+            }
+        }
+    }
+    none(&breaches);
+}
+
+/// What links of a page lead to within the tree.
+fn links(page: &str) -> Vec<&str> {
+    let ends = page.split("](").skip(1);
+    let links = ends.filter_map(|rest| rest.split(')').next());
+    let inside = |link: &&str| !link.contains("://") && !link.contains([' ', '\n', '"']);
+    links.filter(inside).collect()
+}
+
+/// A path without `..`.
+fn resolved(path: &Path) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.to_str().unwrap_or_default().split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            "" | "." => {}
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// The name that a heading has in links.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let heading = heading.to_lowercase();
+    let kept: String = heading.chars().filter(kept).collect();
+    kept.replace(' ', "-")
 }
 
 /// The rows of all tables of a page, without their headings: line number and cells.
