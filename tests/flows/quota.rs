@@ -284,6 +284,28 @@ fn however_a_call_ends_its_slots_are_free_once_and_at_once() {
 }
 
 #[test]
+fn a_slot_is_free_while_the_bye_of_its_call_is_still_repeated() {
+    let policy = border()
+        .trunk("pbx", 0, &[ALICE], calls(1))
+        .trunk("carrier", 1, &[BOB, CAROL], calls(1))
+        .route("carol", Route::to(1, CAROL, Transport::Udp))
+        .otherwise(to_bob());
+    let mut world = World::with(1, policy);
+    world.sim.add_phone("carol", CAROL);
+    let call = |user| Placed::to(user, INSIDE).hanging_up_after(secs(5));
+    world.sim.lose(BOB, OUTSIDE, "200 BYE", 3);
+    world.sim.call(world.alice, call("bob"));
+    while world.alices().ended().is_none() {
+        world.sim.run_for(millis(50));
+    }
+    assert_eq!(world.sim.sbc(world.sbc).calls().count(), 1, "it lingers");
+    let next = world.sim.call(world.alice, call("carol"));
+    world.sim.finish();
+    let next = &world.sim.phone(world.alice).calls()[next];
+    assert_eq!(next.ended(), Some(End::HungUp));
+}
+
+#[test]
 fn a_trunk_that_a_call_left_for_the_next_one_has_its_slot_back_while_the_call_goes_on() {
     let route = to_bob()
         .or_to(1, CAROL, Transport::Udp)
