@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ExplainArgs) -> u8 {
         Ok(compiled) => compiled,
         Err(code) => return code,
     };
-    let listener = match explain::listener(&compiled.network, &args.listener) {
+    let listener = match explain::listener(&compiled.network, &args.listener, args.source.ip()) {
         Ok(listener) => listener,
         Err(why) => {
             complain(&format!("sbc explain: {why}"));

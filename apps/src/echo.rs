@@ -134,11 +134,12 @@ impl Session {
         }
         let offer = offer(invite)?.ok_or(Refusal::new(488, "An SDP offer is needed"))?;
         let audio = audio(&offer).ok_or_else(nothing)?;
-        let ours = cx.reserve.address(cx.realm);
+        let peer = Some(audio.peer.rtp.ip());
+        let ours = cx.reserve.address(cx.realm, peer);
         if ours.is_some_and(|at| at.advertise.is_ipv4() != audio.peer.rtp.is_ipv4()) {
             return Err(other_family());
         }
-        let port = cx.reserve.reserve(cx.realm).map_err(|error| {
+        let port = cx.reserve.reserve(cx.realm, peer).map_err(|error| {
             tracing::warn!(%error, "an echo is refused");
             Refusal::new(503, "").with(HeaderName::RetryAfter, "10")
         })?;

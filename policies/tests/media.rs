@@ -122,3 +122,65 @@ fn a_childs_choice_of_codecs_takes_the_place_of_its_parents_and_order_is_inherit
     };
     assert_eq!(policy, Some(wanted));
 }
+
+/// Listeners, and media addresses of the realm `a`: each as bound, and as advertised.
+fn addresses(listeners: &str, media: &str) -> (Vec<String>, Vec<String>) {
+    let text = format!(
+        "listeners:\n{listeners}\nrealms: {{ a: {{ media: {{ {media} }} }} }}\n\
+         routes: [ {{ name: x, reject: 404 }} ]\n"
+    );
+    let loaded = Loaded::from_text("test.yaml", &text).unwrap_or_else(|e| panic!("{e}"));
+    let compiled = loaded.compile(&fake::Fake::default());
+    let engine = compiled.unwrap_or_else(|e| panic!("{e}")).engine;
+    let network = engine.network();
+    let listeners = network.listeners.iter();
+    let media = network.realms[0].media.iter();
+    (
+        listeners
+            .map(|l| format!("{} {} {}", l.name, l.bind, l.advertise))
+            .collect(),
+        media
+            .map(|m| format!("{} {}", m.bind, m.advertise))
+            .collect(),
+    )
+}
+
+#[test]
+fn a_listener_of_a_list_is_one_of_each_family_and_advertises_what_is_of_its_own() {
+    let (listeners, media) = addresses(
+        "  l: { realm: a, udp: [ \"127.0.0.1:5060\", \"[::1]:5061\" ], \
+         advertise: [ \"2001:db8::7\", \"198.51.100.7:6000\" ] }",
+        "",
+    );
+    assert_eq!(
+        listeners,
+        [
+            "l 127.0.0.1:5060 198.51.100.7:6000",
+            "l [::1]:5061 [2001:db8::7]:5061"
+        ]
+    );
+    assert_eq!(media, ["127.0.0.1 198.51.100.7", "::1 2001:db8::7"]);
+}
+
+#[test]
+fn media_is_bound_where_its_list_says_or_where_the_first_listener_of_each_family_is() {
+    let two = "  l: { realm: a, udp: \"127.0.0.1:5060\" }\n  \
+               m: { realm: a, udp: \"127.0.0.2:5060\" }\n  n: { realm: a, tcp: \"[::1]:5060\" }";
+    assert_eq!(addresses(two, "").1, ["127.0.0.1 127.0.0.1", "::1 ::1"]);
+    let (listeners, media) = addresses(
+        two,
+        "bind: [ \"::1\", 127.0.0.1 ], advertise: [ 198.51.100.7, \"2001:db8::7\" ]",
+    );
+    assert_eq!(media, ["::1 2001:db8::7", "127.0.0.1 198.51.100.7"]);
+    assert_eq!(
+        listeners,
+        [
+            "l 127.0.0.1:5060 198.51.100.7:5060",
+            "m 127.0.0.2:5060 127.0.0.2:5060",
+            "n [::1]:5060 [2001:db8::7]:5060"
+        ]
+    );
+    // Only one of both families stands elsewhere than it is seen.
+    let half = addresses(two, "bind: [ 127.0.0.3, \"::1\" ], advertise: 198.51.100.7");
+    assert_eq!(half.1, ["127.0.0.3 198.51.100.7", "::1 ::1"]);
+}

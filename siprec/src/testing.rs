@@ -25,7 +25,7 @@ impl Ports {
 }
 
 impl Reserve for Ports {
-    fn reserve(&mut self, _realm: RealmId) -> Result<MediaPort, MediaError> {
+    fn reserve(&mut self, _: RealmId, _: Option<IpAddr>) -> Result<MediaPort, MediaError> {
         if self.left == 0 {
             return Err(MediaError::NoPorts);
         }
@@ -41,7 +41,7 @@ impl Reserve for Ports {
         Ok(port)
     }
 
-    fn address(&self, _realm: RealmId) -> Option<MediaAddress> {
+    fn address(&self, _: RealmId, _: Option<IpAddr>) -> Option<MediaAddress> {
         None
     }
 }

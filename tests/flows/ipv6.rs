@@ -42,6 +42,10 @@ fn call(sbc: &str) -> Placed {
     Placed::to("bob", sbc).hanging_up_after(secs(60))
 }
 
+fn host(ip: &str) -> Host {
+    Host::Ip(ip.parse().expect("an address"))
+}
+
 fn heard<'a>(call: &'a PhoneCall, what: &str) -> &'a Message {
     let found = call.messages().iter().find(|heard| heard.what == what);
     &found.expect("it was heard").message
@@ -161,6 +165,111 @@ fn sides_without_a_family_in_common_get_488_and_a_warning_that_says_so() {
                 Some("301 - \"the sides have no address family in common\"")
             );
         }
+    }
+}
+
+/// Both realms have both families.
+fn both(seed: u64, [alice, bob]: [&str; 2], route: Route) -> World {
+    let [inside, outside, ..] = FOUR;
+    let mut sim = Sim::seed(seed);
+    if seed > 0 {
+        sim.set_link(Link::BAD);
+    }
+    let policy = Fixed::new()
+        .realm("inside", inside)
+        .and_at(INSIDE)
+        .realm("outside", outside)
+        .and_at(OUTSIDE)
+        .otherwise(route);
+    let sbc = sim.add_sbc(policy);
+    let (alice, bob) = (sim.add_phone("alice", alice), sim.add_phone("bob", bob));
+    World {
+        sim,
+        sbc,
+        alice,
+        bob,
+    }
+}
+
+#[test]
+fn realms_of_both_families_take_calls_of_each_and_answer_in_its_own() {
+    let [inside, outside, alice, bob] = FOUR;
+    for (ours, theirs) in [
+        ([inside, outside], [alice, bob]),
+        ([INSIDE, OUTSIDE], [ALICE, BOB]),
+    ] {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            for seed in 0..10 {
+                let route = Route::to(1, theirs[1], transport);
+                let mut world = both(seed, theirs, route).up(call(ours[0]));
+                for (one, other) in world.pairs() {
+                    assert!(world.hears(one, other));
+                    world.sim.request(one, 0, "INVITE");
+                    world.sim.run_for(secs(5));
+                }
+                world.sim.finish();
+                assert_eq!(world.alices().ended(), Some(End::HungUp));
+                let invite = heard(world.bobs(), "INVITE");
+                let via = invite.via().expect("a Via");
+                assert_eq!(via.host, host(ours[1]));
+                for (message, ours) in [
+                    (invite, ours[1]),
+                    (heard(world.alices(), "200 INVITE"), ours[0]),
+                ] {
+                    let contact = message.contact().expect("a Contact");
+                    assert_eq!(contact.uri.host, Some(host(ours)));
+                    let sdp = Sdp::parse(&message.sdp().expect("SDP")).expect("SDP");
+                    assert_eq!(sdp.media(0).connection(), ours.parse().ok());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_app_answers_in_the_family_of_the_caller() {
+    let [inside, _, alice, _] = FOUR;
+    for (ours, theirs) in [(inside, alice), (INSIDE, ALICE)] {
+        let mut sim = Sim::seed(1);
+        let policy = Fixed::new()
+            .realm("inside", inside)
+            .and_at(INSIDE)
+            .otherwise_app(apps::build("echo").expect("an app"));
+        sim.add_sbc(policy);
+        let alice = sim.add_phone("alice", theirs);
+        sim.call(alice, call(ours));
+        sim.finish();
+        let call = &sim.phone(alice).calls()[0];
+        assert_eq!(call.ended(), Some(End::HungUp));
+        let sdp = heard(call, "200 INVITE").sdp().expect("an answer");
+        let sdp = Sdp::parse(&sdp).expect("SDP that can be read");
+        assert_eq!(sdp.media(0).connection(), ours.parse().ok());
+    }
+}
+
+#[test]
+fn a_realm_of_both_families_refuses_what_the_other_side_has_not() {
+    let [inside, _, _, bob] = FOUR;
+    for seed in 0..10 {
+        let mut sim = Sim::seed(seed);
+        let policy = Fixed::new()
+            .realm("inside", inside)
+            .and_at(INSIDE)
+            .realm("outside", FOUR[1])
+            .otherwise(Route::to(1, bob, Transport::Udp));
+        let sbc = sim.add_sbc(policy);
+        let (alice, bob) = (sim.add_phone("alice", ALICE), sim.add_phone("bob", bob));
+        let world = World {
+            sim,
+            sbc,
+            alice,
+            bob,
+        };
+        let world = world.run(call(INSIDE));
+        assert_eq!(world.alices().ended(), Some(End::Refused(488)));
+        let refusal = heard(world.alices(), "488 INVITE");
+        let warning = refusal.header(&HeaderName::Warning).unwrap_or_default();
+        assert!(warning.starts_with("301 "), "{warning}");
     }
 }
 

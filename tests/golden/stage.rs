@@ -3,7 +3,7 @@
 use super::case::{Case, Piece};
 use super::names::{Names, bytes};
 use policies::Loaded;
-use sbc_core::net::Network;
+use sbc_core::net::{Listener, Network};
 use sbc_core::ports::PolicyEngine;
 use sbc_core::sip::StatusCode;
 use sbc_core::testing::{HeardByPeer, NodeId, Sim};
@@ -128,7 +128,8 @@ impl Stage {
                 return self.hear();
             }
             Piece::Say(from, to, sip) => {
-                let listener = self.network.listeners.iter().find(|l| *l.name == **to);
+                let is_it = |l: &&Listener| *l.name == **to && l.bind.is_ipv4() == from.is_ipv4();
+                let listener = self.network.listeners.iter().find(is_it);
                 let listener = listener.ok_or_else(|| format!("there is no listener {to}"))?;
                 let (at, transport) = (listener.bind, listener.transport);
                 let bytes = bytes(&self.names.filled_in(sip));

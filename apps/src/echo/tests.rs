@@ -6,7 +6,7 @@ use sbc_core::net::{MediaAddress, RealmId};
 use sbc_core::ports::{MediaError, PortId, Reserve};
 use sbc_core::{Entropy, Now};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 const PORT: PortId = PortId(7);
 
@@ -14,7 +14,7 @@ const PORT: PortId = PortId(7);
 struct Ports(bool);
 
 impl Reserve for Ports {
-    fn reserve(&mut self, _realm: RealmId) -> Result<MediaPort, MediaError> {
+    fn reserve(&mut self, _: RealmId, _: Option<IpAddr>) -> Result<MediaPort, MediaError> {
         if !std::mem::take(&mut self.0) {
             return Err(MediaError::NoPorts);
         }
@@ -25,7 +25,7 @@ impl Reserve for Ports {
         })
     }
 
-    fn address(&self, _realm: RealmId) -> Option<MediaAddress> {
+    fn address(&self, _: RealmId, _: Option<IpAddr>) -> Option<MediaAddress> {
         let address = at("192.0.2.10:0").ip();
         Some(MediaAddress {
             bind: address,

@@ -28,45 +28,54 @@ pub(super) fn network<'c>(
         let Some(id) = next_id(report, network.realms.len(), name) else {
             break;
         };
-        let first = config
-            .listeners
-            .iter()
-            .find(|(_, l)| l.realm.value == name.value);
-        let media = media(report, name, realm, first.map(|(_, listener)| listener));
+        let listeners = config.listeners.iter().map(|(_, listener)| listener);
+        let of_realm: Vec<&Listener> = listeners
+            .filter(|listener| listener.realm.value == name.value)
+            .collect();
+        let media = media(report, name, realm, &of_realm);
         realms.insert(name.value.as_str(), RealmId(id));
-        if let Some(media) = &media {
+        for media in &media {
             overlap(report, &network, name.at, media);
         }
         network.realms.push(net::Realm {
             name: name.value.as_str().into(),
             trust: realm.trust,
-            media: media.into_iter().collect(),
+            media,
         });
     }
     for (name, listener) in config.listeners.iter() {
-        if next_id(report, network.listeners.len(), name).is_none() {
-            break;
-        }
         let Some(realm) = realms.get(listener.realm.value.as_str()) else {
             super::unresolved(report, &config.realms, &listener.realm, "realm");
             continue;
         };
         let described = config.realms.get(&listener.realm);
-        let Some(advertise) = advertise(report, listener, described) else {
-            continue;
-        };
-        push_listener(
+        families(
             report,
-            &mut network,
-            listener.bind.at,
-            net::Listener {
-                name: name.value.as_str().into(),
-                realm: *realm,
-                transport: listener.transport,
-                bind: listener.bind.value,
-                advertise,
-            },
+            &listener.advertise,
+            &listener.bind,
+            |a| a.ip,
+            SocketAddr::ip,
         );
+        for bind in &listener.bind {
+            if next_id(report, network.listeners.len(), name).is_none() {
+                return (network, realms);
+            }
+            let Some(advertise) = advertise(report, listener, *bind, described) else {
+                continue;
+            };
+            push_listener(
+                report,
+                &mut network,
+                bind.at,
+                net::Listener {
+                    name: name.value.as_str().into(),
+                    realm: *realm,
+                    transport: listener.transport,
+                    bind: bind.value,
+                    advertise,
+                },
+            );
+        }
     }
     (network, realms)
 }
@@ -98,97 +107,119 @@ fn push_listener(report: &mut Report, network: &mut Network, at: Position, new: 
 fn advertise(
     report: &mut Report,
     listener: &Listener,
+    bind: Spanned<SocketAddr>,
     realm: Option<&Realm>,
 ) -> Option<SocketAddr> {
-    let bind = listener.bind.value;
-    if let Some(own) = &listener.advertise {
-        same_family(report, own.at, own.ip, bind.ip())?;
-        return Some(SocketAddr::new(
-            own.ip,
-            own.port.unwrap_or_else(|| bind.port()),
-        ));
+    let (ip, v4) = (bind.ip(), bind.is_ipv4());
+    if let Some(own) = listener.advertise.iter().find(|a| a.ip.is_ipv4() == v4) {
+        let port = own.port.unwrap_or_else(|| bind.port());
+        return Some(SocketAddr::new(own.ip, port));
     }
-    let media = realm.map(|r| &r.media);
-    let of_media = media.and_then(|m| m.advertise).filter(|advertise| {
-        let same_host = media
-            .and_then(|m| m.bind)
-            .is_none_or(|b| b.value == bind.ip() || b.is_unspecified());
-        (same_host || bind.ip().is_unspecified()) && advertise.is_ipv4() == bind.is_ipv4()
+    let of_media = realm.map(|realm| &realm.media).and_then(|media| {
+        let mut binds = media.bind.iter().filter(|b| b.is_ipv4() == v4);
+        let same_host = binds.all(|b| b.value == ip || b.is_unspecified());
+        let mut advertised = media.advertise.iter();
+        advertised.find(|a| a.is_ipv4() == v4 && (same_host || ip.is_unspecified()))
     });
     match of_media {
         Some(ip) => Some(SocketAddr::new(ip.value, bind.port())),
-        None if bind.ip().is_unspecified() => {
+        None if ip.is_unspecified() => {
             report.value(
-                listener.bind.at,
-                format!("{} is no address that peers can send to", bind.ip()),
+                bind.at,
+                format!("{ip} is no address that peers can send to"),
                 "expected one address, or `advertise` with the address that peers see",
             );
             None
         }
-        None => Some(bind),
+        None => Some(bind.value),
     }
 }
 
-fn same_family(report: &mut Report, at: Position, advertise: IpAddr, bind: IpAddr) -> Option<()> {
-    if advertise.is_ipv4() == bind.is_ipv4() {
-        return Some(());
+/// Reports what is advertised for a family that nothing is bound of.
+fn families<A, B>(
+    report: &mut Report,
+    advertised: &[Spanned<A>],
+    bound: &[Spanned<B>],
+    advertised_ip: impl Fn(&A) -> IpAddr,
+    bound_ip: impl Fn(&B) -> IpAddr,
+) {
+    for one in advertised {
+        let ip = advertised_ip(&one.value);
+        let same = |other: &Spanned<B>| bound_ip(&other.value).is_ipv4() == ip.is_ipv4();
+        if let (Some(first), false) = (bound.first(), bound.iter().any(same)) {
+            let message = format!("{ip} is of another family than {}", bound_ip(&first.value));
+            report.value(one.at, message, "expected both IPv4 or both IPv6");
+        }
     }
-    report.value(
-        at,
-        format!("{advertise} is of another family than {bind}"),
-        "expected both IPv4 or both IPv6",
-    );
-    None
 }
 
+/// Where media of a realm is bound: what it says, else where its first listener of each family is.
 fn media(
     report: &mut Report,
     name: &Spanned<String>,
     realm: &Realm,
-    first: Option<&Listener>,
+    listeners: &[&Listener],
+) -> Vec<MediaAddress> {
+    let own = &realm.media.bind;
+    let binds: Vec<Spanned<IpAddr>> = if own.is_empty() {
+        let of_listeners = || listeners.iter().flat_map(|l| l.bind.iter().map(|b| b.ip()));
+        let (v4, v6) = (
+            of_listeners().find(IpAddr::is_ipv4),
+            of_listeners().find(IpAddr::is_ipv6),
+        );
+        let at = |value| Spanned { value, at: name.at };
+        v4.into_iter().chain(v6).map(at).collect()
+    } else {
+        own.clone()
+    };
+    families(report, &realm.media.advertise, &binds, |ip| *ip, |ip| *ip);
+    if let Some(ports) = realm.media.ports {
+        ephemeral(report, ports);
+    }
+    let one = |bind: &Spanned<IpAddr>| media_address(report, realm, listeners, *bind);
+    binds.iter().filter_map(one).collect()
+}
+
+fn media_address(
+    report: &mut Report,
+    realm: &Realm,
+    listeners: &[&Listener],
+    bind: Spanned<IpAddr>,
 ) -> Option<MediaAddress> {
     let media = &realm.media;
-    let (bind, at) = match media.bind {
-        Some(bind) => (bind.value, bind.at),
-        None => (first?.bind.ip(), name.at),
-    };
-    let advertise = match media.advertise {
-        Some(advertise) => {
-            same_family(report, advertise.at, advertise.value, bind)?;
-            if advertise.is_unspecified() {
-                let message = format!("nobody can send to {}", advertise.value);
-                report.value(advertise.at, message, "expected the address that peers see");
-                return None;
-            }
-            advertise.value
+    let v4 = bind.is_ipv4();
+    let advertise = match media.advertise.iter().find(|a| a.is_ipv4() == v4) {
+        Some(own) if own.is_unspecified() => {
+            let message = format!("nobody can send to {}", own.value);
+            report.value(own.at, message, "expected the address that peers see");
+            return None;
         }
+        Some(own) => own.value,
         None => {
-            let of_listener = first.and_then(|l| l.advertise).map(|a| a.ip);
-            let same = first.is_some_and(|l| l.bind.ip() == bind);
-            match of_listener.filter(|ip| same && ip.is_ipv4() == bind.is_ipv4()) {
-                Some(ip) => ip,
+            let of_family = |l: &&&Listener| l.bind.iter().any(|b| b.is_ipv4() == v4);
+            let first = listeners.iter().find(of_family).filter(|l| {
+                let mut binds = l.bind.iter();
+                binds.any(|b| b.ip() == bind.value)
+            });
+            let mut told = first.iter().flat_map(|l| &l.advertise);
+            match told.find(|a| a.ip.is_ipv4() == v4) {
+                Some(of_listener) => of_listener.ip,
                 None if bind.is_unspecified() => {
                     report.value(
-                        at,
-                        format!("{bind} is no address that media can be sent to"),
+                        bind.at,
+                        format!("{} is no address that media can be sent to", bind.value),
                         "expected `media.bind` with one address, or `media.advertise` with the \
                          address that peers see",
                     );
                     return None;
                 }
-                None => bind,
+                None => bind.value,
             }
         }
     };
-    let ports = match media.ports {
-        Some(ports) => {
-            ephemeral(report, ports);
-            ports.value
-        }
-        None => PORTS,
-    };
+    let ports = media.ports.map_or(PORTS, |ports| ports.value);
     Some(MediaAddress {
-        bind,
+        bind: bind.value,
         advertise,
         first_port: ports.first,
         last_port: ports.last,

@@ -1,11 +1,11 @@
 //! `listeners` and `realms`.
 
-use crate::schema::{Listener, Names, Realm, RealmMedia, Spanned};
+use crate::schema::{Advertised, Listener, Names, Realm, RealmMedia, Spanned};
 use crate::tree::{Data, Entry};
-use crate::visit::{self, MapView, Report};
+use crate::visit::{self, MapView, Report, Scalar};
 use sbc_core::net::Trust;
 use sbc_core::transport::Transport;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(super) fn listeners(report: &mut Report, entry: &Entry) -> Names<Listener> {
     super::named(report, entry, "listeners", listener)
@@ -15,8 +15,7 @@ fn listener(report: &mut Report, entry: &Entry) -> Option<Listener> {
     let map = MapView::of(report, &entry.value, entry.at, "listeners.*")?;
     let realm = map.required(report, "realm");
     let realm = visit::field(report, realm);
-    let advertise =
-        single(report, map.get("advertise")).and_then(|entry| visit::field(report, Some(entry)));
+    let advertise = addresses(report, map.get("advertise"), |a: &Advertised| a.ip);
     let bind = match (map.get("udp"), map.get("tcp")) {
         (Some(udp), None) => Some((Transport::Udp, udp)),
         (None, Some(tcp)) => Some((Transport::Tcp, tcp)),
@@ -39,28 +38,42 @@ fn listener(report: &mut Report, entry: &Entry) -> Option<Listener> {
     };
     map.finish(report);
     let (transport, entry) = bind?;
-    let bind: Option<Spanned<SocketAddr>> =
-        single(report, Some(entry)).and_then(|entry| visit::field(report, Some(entry)));
+    let bind = addresses(report, Some(entry), SocketAddr::ip);
+    (!bind.is_empty()).then_some(())?;
     Some(Listener {
         realm: realm?,
         transport,
-        bind: bind?,
+        bind,
         advertise,
     })
 }
 
-/// An entry that the contract lets hold a list, and this version does not.
-fn single<'t>(report: &mut Report, entry: Option<&'t Entry>) -> Option<&'t Entry> {
-    let entry = entry?;
-    if let Data::List(_) = entry.value.data {
-        report.value(
-            entry.at,
-            "a list of addresses is not in this version",
-            "expected one address",
-        );
-        return None;
+/// An address, or a list with at most one of each family.
+fn addresses<T: Scalar>(
+    report: &mut Report,
+    entry: Option<&Entry>,
+    ip: impl Fn(&T) -> IpAddr,
+) -> Vec<Spanned<T>> {
+    let Some(entry) = entry else {
+        return Vec::new();
+    };
+    if !matches!(entry.value.data, Data::List(_)) {
+        return visit::field(report, Some(entry)).into_iter().collect();
     }
-    Some(entry)
+    let nodes = visit::full_list(report, entry, "addresses");
+    let read: Vec<Spanned<T>> = super::scalars(report, nodes);
+    for (n, one) in read.iter().enumerate() {
+        let v4 = ip(one).is_ipv4();
+        if read[..n].iter().any(|other| ip(other).is_ipv4() == v4) {
+            let family = if v4 { "IPv4" } else { "IPv6" };
+            report.value(
+                one.at,
+                format!("a second {family} address"),
+                "expected at most one of IPv4 and one of IPv6",
+            );
+        }
+    }
+    read
 }
 
 pub(super) fn realms(report: &mut Report, entry: &Entry) -> Names<Realm> {
@@ -84,12 +97,9 @@ fn realm(report: &mut Report, entry: &Entry) -> Option<Realm> {
 
 fn media(report: &mut Report, entry: &Entry) -> Option<RealmMedia> {
     let map = MapView::of(report, &entry.value, entry.at, "realms.*.media")?;
-    let bind = single(report, map.get("bind")).and_then(|entry| visit::field(report, Some(entry)));
-    let advertise =
-        single(report, map.get("advertise")).and_then(|entry| visit::field(report, Some(entry)));
     let media = RealmMedia {
-        bind,
-        advertise,
+        bind: addresses(report, map.get("bind"), |ip: &IpAddr| *ip),
+        advertise: addresses(report, map.get("advertise"), |ip: &IpAddr| *ip),
         ports: visit::field(report, map.get("ports")),
         quarantine: visit::field(report, map.get("quarantine")).map(|q| q.value),
     };

@@ -78,16 +78,17 @@ impl Compiled {
         };
         let network = &self.network;
         // Names were checked when the file was loaded.
-        let message = super::listener(network, &case.listener).and_then(|listener| {
-            let message = match &case.request {
-                TestRequest::File(message) => Message::clone(message),
-                TestRequest::Sample(sample) => {
-                    let text = sample.invite(network, listener, case.source.value);
-                    Message::parse_datagram(text).map_err(|error| error.to_string())?
-                }
-            };
-            Ok(incoming(network, listener, case.source.value, message))
-        });
+        let message =
+            super::listener(network, &case.listener, case.source.ip()).and_then(|listener| {
+                let message = match &case.request {
+                    TestRequest::File(message) => Message::clone(message),
+                    TestRequest::Sample(sample) => {
+                        let text = sample.invite(network, listener, case.source.value);
+                        Message::parse_datagram(text).map_err(|error| error.to_string())?
+                    }
+                };
+                Ok(incoming(network, listener, case.source.value, message))
+            });
         match message {
             Ok(incoming) => {
                 let explanation = self.engine.explain(Case {

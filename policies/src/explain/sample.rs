@@ -6,7 +6,7 @@ use sbc_core::net::{ListenerId, Network};
 use sbc_core::sip::{HeaderName, Message, ParseError};
 use sbc_core::transport::{Flow, Incoming};
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The user that a sample calls.
 const CALLED: &str = "100";
@@ -26,12 +26,17 @@ pub struct Sample {
     pub headers: Vec<(String, String)>,
 }
 
-/// The listener with this name.
+/// The listener with this name; of one that is bound to both families, that of the source's.
 ///
 /// # Errors
 /// What was expected, where there is none.
-pub fn listener(network: &Network, name: &str) -> Result<ListenerId, String> {
-    let found = network.listeners.iter().position(|l| *l.name == *name);
+pub fn listener(network: &Network, name: &str, source: IpAddr) -> Result<ListenerId, String> {
+    let place = |v4: bool| {
+        let mut listeners = network.listeners.iter();
+        listeners.position(|l| *l.name == *name && l.bind.is_ipv4() == v4)
+    };
+    let v4 = source.is_ipv4();
+    let found = place(v4).or_else(|| place(!v4));
     let id = found.and_then(|n| u16::try_from(n).ok());
     id.map(ListenerId).ok_or_else(|| {
         let names: Vec<&str> = network.listeners.iter().map(|l| &*l.name).collect();

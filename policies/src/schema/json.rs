@@ -244,6 +244,10 @@ fn scalar_text() -> Value {
 
 /// The shape of a scalar; nothing for a map.
 fn scalar(kind: &str) -> Option<Value> {
+    if let Some(one) = kind.strip_suffix(", or a list") {
+        let one = scalar(one)?;
+        return Some(json!({ "anyOf": [one, { "type": "array", "items": one }] }));
+    }
     let shape = match kind {
         "map" => return None,
         "condition" => json!({ "$ref": "#/$defs/condition" }),

@@ -37,11 +37,11 @@ pub const KEYS: &[Key] = keys! {
         => "where SIP arrives"]
     ["listeners.*.realm": "name of a realm" = ""
         => "the side that the listener is on"]
-    ["listeners.*.udp": "address with port" = "one of `udp` and `tcp`"
+    ["listeners.*.udp": "address with port, or a list" = "one of `udp` and `tcp`"
         => "the local address, for UDP"]
-    ["listeners.*.tcp": "address with port" = "one of `udp` and `tcp`"
+    ["listeners.*.tcp": "address with port, or a list" = "one of `udp` and `tcp`"
         => "the local address, for TCP"]
-    ["listeners.*.advertise": "address, with or without port"
+    ["listeners.*.advertise": "address, with or without port, or a list"
         = "the realm's `media.advertise`, else the local address"
         => "what stands in Via and Contact, where peers see another address than the local one"]
     [later "listeners.*.tls" => "TLS"]
@@ -53,9 +53,10 @@ pub const KEYS: &[Key] = keys! {
         => "whether identities of this side are believed, and told to it"]
     ["realms.*.media": "map" = "see its keys"
         => "where media of this side is bound"]
-    ["realms.*.media.bind": "address" = "that of the realm's first listener"
+    ["realms.*.media.bind": "address, or a list"
+        = "that of the realm's first listener, of each family"
         => "the local address of media"]
-    ["realms.*.media.advertise": "address" = "the local address"
+    ["realms.*.media.advertise": "address, or a list" = "the local address"
         => "what stands in SDP"]
     ["realms.*.media.ports": "range of ports" = "10000-29999"
         => "the ports of media"]

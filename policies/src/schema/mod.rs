@@ -177,10 +177,10 @@ pub struct Listener {
     pub realm: Spanned<String>,
     /// Its transport.
     pub transport: sbc_core::transport::Transport,
-    /// The local address.
-    pub bind: Spanned<SocketAddr>,
-    /// What stands in Via and Contact instead.
-    pub advertise: Option<Spanned<Advertised>>,
+    /// The local addresses: one, or one of each family.
+    pub bind: Vec<Spanned<SocketAddr>>,
+    /// What stands in Via and Contact instead, for each family.
+    pub advertise: Vec<Spanned<Advertised>>,
 }
 
 /// A side of the border.
@@ -195,10 +195,10 @@ pub struct Realm {
 /// Where media of a realm is bound.
 #[derive(Clone, Debug, Default)]
 pub struct RealmMedia {
-    /// The local address; absent: that of the realm's first listener.
-    pub bind: Option<Spanned<IpAddr>>,
-    /// What stands in SDP; absent: the local address.
-    pub advertise: Option<Spanned<IpAddr>>,
+    /// The local addresses, one of each family; none: those of the realm's first listeners.
+    pub bind: Vec<Spanned<IpAddr>>,
+    /// What stands in SDP, for each family; none: the local address.
+    pub advertise: Vec<Spanned<IpAddr>>,
     /// Its ports.
     pub ports: Option<Spanned<Ports>>,
     /// How long one of them rests after a call.

@@ -267,7 +267,7 @@ fn types(key: &Key, table: Table<'_>, all: &mut Vec<Mistake>) {
 
 /// What is no value of a type; nothing for a type that takes all text.
 pub(crate) fn wrong_value(kind: &str) -> Option<&'static str> {
-    let wrong = match kind {
+    let wrong = match kind.strip_suffix(", or a list").unwrap_or(kind) {
         "number" | "duration" | "`never` or a number of bytes" => "soon",
         "true or false" => "perhaps",
         "range of ports" => "20000",

@@ -507,15 +507,16 @@ pub(super) struct Reserver<'a> {
 }
 
 impl Reserve for Reserver<'_> {
-    fn reserve(&mut self, realm: RealmId) -> Result<MediaPort, MediaError> {
-        let address = self.address(realm).ok_or(MediaError::Bind)?;
+    fn reserve(&mut self, realm: RealmId, peer: Option<IpAddr>) -> Result<MediaPort, MediaError> {
+        let address = self.address(realm, peer).ok_or(MediaError::Bind)?;
         let port = self.plane.reserve(self.session, &address)?;
         *self.reserved = true;
         Ok(port)
     }
 
-    fn address(&self, realm: RealmId) -> Option<MediaAddress> {
-        address(self.network, realm, true).or_else(|| address(self.network, realm, false))
+    fn address(&self, realm: RealmId, peer: Option<IpAddr>) -> Option<MediaAddress> {
+        let v4 = peer.is_none_or(|ip| ip.is_ipv4());
+        address(self.network, realm, v4).or_else(|| address(self.network, realm, !v4))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{Entropy, Probe};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -183,14 +184,15 @@ pub struct RecorderState {
 
 /// Reserves media ports of the call's session.
 pub trait Reserve {
-    /// A port in a realm, of the address family that the realm has (IPv4 where it has both).
+    /// A port in a realm, at its [`Self::address`] towards this peer.
     ///
     /// # Errors
     /// See [`MediaError`].
-    fn reserve(&mut self, realm: RealmId) -> Result<MediaPort, MediaError>;
+    fn reserve(&mut self, realm: RealmId, peer: Option<IpAddr>) -> Result<MediaPort, MediaError>;
 
-    /// The realm's media address.
-    fn address(&self, realm: RealmId) -> Option<MediaAddress>;
+    /// The realm's media address of the peer's family; where it has none of that family, or the
+    /// peer's address is not known, the one that it has (IPv4 where it has both).
+    fn address(&self, realm: RealmId, peer: Option<IpAddr>) -> Option<MediaAddress>;
 }
 
 /// What a side leg is given with each event.

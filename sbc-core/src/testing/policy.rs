@@ -211,24 +211,35 @@ impl Fixed {
     /// Where `ip` is no address.
     #[must_use]
     pub fn realm(mut self, name: &str, ip: &str) -> Self {
-        let ip: IpAddr = ip.parse().expect("an address");
-        let network = Arc::make_mut(&mut self.network);
-        let realm = RealmId(u16::try_from(network.realms.len()).expect("few realms"));
-        network.realms.push(Realm {
+        Arc::make_mut(&mut self.network).realms.push(Realm {
             name: name.into(),
             trust: Trust::None,
-            media: vec![MediaAddress {
-                bind: ip,
-                advertise: ip,
-                first_port: 20_000,
-                last_port: 29_999,
-                quarantine: MediaAddress::QUARANTINE,
-            }],
+            media: Vec::new(),
+        });
+        self.and_at(ip)
+    }
+
+    /// The realm named last is at `ip` too, which is of the other family.
+    ///
+    /// # Panics
+    /// Where `ip` is no address, or there is no realm.
+    #[must_use]
+    pub fn and_at(mut self, ip: &str) -> Self {
+        let ip: IpAddr = ip.parse().expect("an address");
+        let network = Arc::make_mut(&mut self.network);
+        let last = network.realms.len().checked_sub(1).expect("a realm");
+        let realm = RealmId(u16::try_from(last).expect("few realms"));
+        network.realms[last].media.push(MediaAddress {
+            bind: ip,
+            advertise: ip,
+            first_port: 20_000,
+            last_port: 29_999,
+            quarantine: MediaAddress::QUARANTINE,
         });
         let address = SocketAddr::new(ip, SIP_PORT);
         for transport in [Transport::Udp, Transport::Tcp] {
             network.listeners.push(Listener {
-                name: format!("{name}-{transport}").into(),
+                name: format!("{}-{transport}", network.realms[last].name).into(),
                 realm,
                 transport,
                 bind: address,
@@ -351,11 +362,17 @@ impl Fixed {
             .targets
             .iter()
             .filter_map(|(realm, host, transport)| {
-                let here = self
+                let v4 = match host {
+                    Host::Ip(ip) => ip.is_ipv4(),
+                    Host::Name(_) => true,
+                };
+                let mut senders = self
                     .network
                     .listeners
                     .iter()
-                    .find(|l| l.realm == *realm && l.transport == *transport)?;
+                    .filter(|l| l.realm == *realm && l.transport == *transport);
+                let first = senders.clone().next();
+                let here = senders.find(|l| l.bind.is_ipv4() == v4).or(first)?;
                 let mut request_uri = Uri::sip(Some(user), host.clone(), Some(SIP_PORT));
                 let to = NameAddr::new("", request_uri.clone());
                 if *transport == Transport::Tcp {

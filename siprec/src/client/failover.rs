@@ -4,9 +4,10 @@ use crate::limits::FAILOVER_TIME;
 use regex::Regex;
 use sbc_core::net::RealmId;
 use sbc_core::ports::{BuildError, RecorderPlan};
-use sbc_core::sip::{StatusCode, Uri};
+use sbc_core::sip::{Host, StatusCode, Uri};
 use sbc_core::{Instant, Now};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,14 @@ impl Servers {
 
     pub(super) fn uri(&self, server: usize) -> &Uri {
         &self.plan.srs[server]
+    }
+
+    /// The address of the first server, where its URI has one: media is of that family.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.plan.srs.first()?.host {
+            Some(Host::Ip(ip)) => Some(ip),
+            _ => None,
+        }
     }
 
     /// The first attempt.

@@ -114,13 +114,14 @@ impl RecordingClient {
         cx: &mut SideCx<'_>,
         view: &CallView,
     ) -> Result<Vec<(usize, Vec<Codec>, MediaPort)>, MediaError> {
+        let peer = self.servers.address();
         let mut ports = Vec::new();
         for (n, stream) in view.streams.iter().enumerate().take(crate::limits::STREAMS) {
             let codecs = recordable(stream);
             if codecs.is_empty() {
                 continue;
             }
-            match cx.reserve.reserve(self.servers.realm()) {
+            match cx.reserve.reserve(self.servers.realm(), peer) {
                 Ok(port) => ports.push((n, codecs, port)),
                 Err(error) => {
                     let release = |p: &(_, _, MediaPort)| SideCommand::Release(p.2.id);

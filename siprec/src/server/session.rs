@@ -165,7 +165,7 @@ impl Session {
     ) -> Result<BTreeMap<usize, MediaPort>, Refusal> {
         let mut ports = BTreeMap::new();
         for index in indices.filter(|n| !self.tracks.contains_key(n)) {
-            match cx.reserve.reserve(cx.realm) {
+            match cx.reserve.reserve(cx.realm, None) {
                 Ok(port) => {
                     ports.insert(index, port);
                 }
