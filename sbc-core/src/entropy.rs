@@ -6,11 +6,31 @@
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng, TryRng};
+use std::fmt;
 use std::time::Duration;
 
 /// A source of random numbers that its owner passes down.
 #[derive(Debug)]
 pub struct Entropy(StdRng);
+
+/// Where a generator begins: the same seed gives the same numbers. Not shown by `Debug`: who knows
+/// it knows the tags and Call-IDs that come.
+#[derive(Clone, Copy)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// A generator that begins here.
+    #[must_use]
+    pub fn entropy(self) -> Entropy {
+        Entropy(StdRng::from_seed(self.0))
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(***)")
+    }
+}
 
 impl Entropy {
     /// Replayable: the same seed gives the same numbers.
@@ -34,9 +54,15 @@ impl Entropy {
     /// An independent generator, seeded by this one.
     #[must_use]
     pub fn split(&mut self) -> Self {
+        self.seed().entropy()
+    }
+
+    /// The seed of an independent generator.
+    #[must_use]
+    pub fn seed(&mut self) -> Seed {
         let mut seed = [0_u8; 32];
         self.fill(&mut seed);
-        Self(StdRng::from_seed(seed))
+        Seed(seed)
     }
 
     /// 64 random bits.

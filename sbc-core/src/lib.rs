@@ -20,6 +20,6 @@ mod entropy;
 mod probe;
 mod time;
 
-pub use entropy::Entropy;
+pub use entropy::{Entropy, Seed};
 pub use probe::{Met, Probe};
 pub use time::{Clock, Instant, Now, SystemClock, UnixMillis};

@@ -42,7 +42,7 @@ pub(super) fn pages() -> Vec<Page> {
                 parameters: id(),
                 body: None,
                 answers: vec![
-                    Answer::json(200, "The call", views::Call::schema()),
+                    Answer::json(200, "The call", views::Explained::schema()),
                     unknown(),
                 ],
             },
@@ -152,9 +152,16 @@ async fn list(
     }))
 }
 
-async fn show(Of(admin): Of<Admin>, Id(id): Id) -> Result<Json<views::Call>, Problem> {
+async fn show(Of(admin): Of<Admin>, Id(id): Id) -> Result<Json<views::Explained>, Problem> {
     let row = admin.calls.find(&id).ok_or_else(|| unknown(&id))?;
-    Ok(Json(view(&admin, &row)))
+    let explanation = match admin.calls.question(row.key) {
+        // Thousands of routes are walked: not on a thread that others wait for.
+        Ok(question) => tokio::task::spawn_blocking(|| question.explain())
+            .await
+            .unwrap_or(Err("it cannot be explained; please report it")),
+        Err(why) => Err(why),
+    };
+    Ok(Json(views::Explained::new(view(&admin, &row), explanation)))
 }
 
 async fn hang_up(

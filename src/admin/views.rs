@@ -3,6 +3,7 @@
 use super::openapi::{list, number, object, or_null, text, time, word};
 use crate::calls::{End, Row, State};
 use crate::metrics::{by_name, status_name};
+use policies::explain::Explanation;
 use sbc_core::UnixMillis;
 use sbc_core::b2bua::EndedBy;
 use sbc_core::ports::{PortId, PortStats, RecorderState, RecorderStatus};
@@ -41,6 +42,15 @@ pub(super) struct Call {
     recorders: Vec<Recorder>,
 }
 
+/// One call, and why it fared so.
+#[derive(Debug, Serialize)]
+pub(super) struct Explained {
+    #[serde(flatten)]
+    call: Call,
+    explanation: Option<Explanation>,
+    explanation_text: String,
+}
+
 /// Counters of one media port; each faces one peer of the call, or a recorder.
 #[derive(Debug, Serialize)]
 struct Port {
@@ -62,6 +72,41 @@ pub(super) struct Recorder {
     server: String,
     state: &'static str,
     reason: String,
+}
+
+impl Explained {
+    /// Or why there is no explanation.
+    pub(super) fn new(call: Call, explanation: Result<Explanation, &'static str>) -> Self {
+        let explanation_text = match &explanation {
+            Ok(explanation) => explanation.to_string(),
+            Err(why) => format!("not explained: {why}\n"),
+        };
+        Self {
+            call,
+            explanation: explanation.ok(),
+            explanation_text,
+        }
+    }
+
+    pub(super) fn schema() -> Value {
+        let about = "What became of its INVITE, and why, as `sbc explain --json` prints it; null \
+                     where that is not known any more";
+        let explanation = serde_json::json!({ "type": "object", "description": about });
+        let mut schema = Call::schema();
+        for (key, of) in [
+            ("explanation", or_null(explanation)),
+            (
+                "explanation_text",
+                text("The same for people, or why there is none"),
+            ),
+        ] {
+            schema["properties"][key] = of;
+            if let Some(required) = schema["required"].as_array_mut() {
+                required.push(key.into());
+            }
+        }
+        schema
+    }
 }
 
 impl Calls {

@@ -1,14 +1,16 @@
 //! The calls of the process as log, metrics and API see them.
 
+mod explained;
 mod table;
 
 use crate::events::{Events, What};
 use crate::logging::party;
 use crate::metrics::{Metrics, status_name};
 use crate::reload::Ending;
+use explained::Question;
 use sbc_core::UnixMillis;
 use sbc_core::b2bua::{CallEvent, CallKey, CallSummary, EndedBy};
-use sbc_core::endpoint::Observer;
+use sbc_core::endpoint::{CallInputs, Observer, Verdicts};
 use sbc_core::ports::{PortId, PortStats, RecorderState};
 use sbc_core::sip::StatusCode;
 use sbc_core::transport::{Incoming, Transmit};
@@ -213,6 +215,11 @@ impl Calls {
         self.table().find(id)
     }
 
+    /// What the explanation of a call is made of, or why there is none.
+    pub(crate) fn question(&self, key: CallKey) -> Result<Question, &'static str> {
+        self.table().explained.question(key)
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -276,6 +283,14 @@ impl Calls {
 }
 
 impl Observer for Calls {
+    fn on_begun(&self, key: CallKey, inputs: CallInputs) {
+        self.table().explained.begun(key, inputs);
+    }
+
+    fn on_decided(&self, key: CallKey, verdicts: &Verdicts) {
+        self.table().explained.decided(key, verdicts);
+    }
+
     fn on_call(&self, key: CallKey, call: &CallSummary, event: &CallEvent) {
         match event {
             CallEvent::Started => self.started(key, call),

@@ -1,6 +1,7 @@
 //! The rows: of the calls that are not over, and of the last that are.
 
 use super::Row;
+use super::explained::Explained;
 use crate::limits::{FINISHED_CALLS, ROWS_AT_ONCE};
 use sbc_core::b2bua::CallKey;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -14,6 +15,8 @@ pub(super) struct Table {
     finished: BTreeMap<CallKey, Arc<Row>>,
     /// The finished ones in the order of their ends.
     ends: VecDeque<CallKey>,
+    /// What both began with.
+    pub(super) explained: Explained,
     /// Of both, by the id in the API.
     keys: HashMap<Box<str>, CallKey>,
 }
@@ -48,14 +51,17 @@ impl Table {
         self.ends.push_back(key);
         if self.ends.len() > FINISHED_CALLS {
             let oldest = self.ends.pop_front();
-            let gone = oldest.and_then(|oldest| self.finished.remove(&oldest));
-            gone.map(|gone| self.keys.remove(&gone.id));
+            if let Some(gone) = oldest.and_then(|oldest| self.finished.remove(&oldest)) {
+                self.keys.remove(&gone.id);
+                self.explained.forget(gone.key);
+            }
         }
         row
     }
 
     /// The call is gone, and nothing is known of its end.
     pub(super) fn forget(&mut self, key: CallKey) -> Option<Arc<Row>> {
+        self.explained.forget(key);
         let gone = self.running.remove(&key)?;
         self.keys.remove(&gone.id);
         Some(gone)

@@ -189,6 +189,9 @@ fn whole(call: &Value) -> String {
         }
         out.push_str(&format!("\n{what}\n{}", table.render()));
     }
+    if let Some(text) = call["explanation_text"].as_str() {
+        out.push_str(&format!("\nexplanation\n{}", printable(text)));
+    }
     out
 }
 

@@ -4,6 +4,7 @@ mod baresip_calls;
 mod binary;
 mod border;
 mod control;
+mod explained;
 mod flows;
 mod large;
 mod mistakes;

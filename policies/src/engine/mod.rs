@@ -32,6 +32,7 @@ use sbc_core::quota::{Quota, Quotas};
 use sbc_core::sdp::CodecPolicy;
 use sbc_core::sip::{Scheme, StatusCode, Uri};
 use sbc_core::transport::{Target, Transport, UdpMax};
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -357,6 +358,10 @@ impl PolicyEngine for Engine {
 
     fn generation(&self) -> u64 {
         self.generation
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn quotas(&self) -> &Quotas {

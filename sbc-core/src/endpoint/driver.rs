@@ -2,7 +2,7 @@
 
 use super::hooks::{Verdicts, run_start_hooks};
 use super::opening::Opening;
-use super::shell::Inner;
+use super::shell::{CallInputs, Inner};
 use crate::b2bua::plan::Connect;
 use crate::b2bua::{Call, CallEvent, CallKey, CallSummary, Cx, EndedBy, Input, LegId};
 use crate::b2bua::{Names, Output};
@@ -28,10 +28,10 @@ pub(super) fn mailbox() -> (Sender<Input>, Receiver<Input>) {
 pub(super) struct Beginning {
     pub(super) key: CallKey,
     pub(super) opening: Opening,
+    /// With the policy of the moment when its INVITE arrived.
+    pub(super) inputs: CallInputs,
     pub(super) shares_call_id: bool,
     pub(super) incoming: Box<Incoming>,
-    /// The policy of the moment when its INVITE arrived.
-    pub(super) policy: Arc<dyn PolicyEngine>,
     /// Its place among the calls of the box.
     pub(super) slot: Slot,
     pub(super) sender: Sender<Input>,
@@ -56,6 +56,8 @@ struct Driver {
     sender: Sender<Input>,
     modules: Modules,
     invite: Option<Message>,
+    /// Until the observer is told.
+    inputs: Option<CallInputs>,
     /// The call as it stood when its modules were asked: what they hear of if a panic ends it.
     summary: Option<Box<CallSummary>>,
     /// What a panic must give back.
@@ -72,12 +74,13 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         opening: Opening { tag, id, entropy },
         shares_call_id,
         incoming,
-        policy,
+        inputs,
         slot,
         sender,
         mut receiver,
     } = beginning;
     let call_id: Box<str> = incoming.message.call_id().unwrap_or_default().into();
+    let policy = Arc::clone(&inputs.policy);
     let mut driver = Driver {
         shell,
         key,
@@ -85,6 +88,7 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         sender,
         modules: Modules::Ready(Vec::new()),
         invite: Some(incoming.message.clone()),
+        inputs: Some(inputs),
         summary: None,
         claims: vec![(call_id, tag.as_str().into())],
         slot: Some(slot),
@@ -96,7 +100,9 @@ pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
         local_tag: &tag,
         shares_call_id,
     };
-    let Some(mut call) = driver.begin(&*policy, &names, incoming) else {
+    let begun = driver.begin(&*policy, &names, incoming);
+    drop(policy);
+    let Some(mut call) = begun else {
         return;
     };
     let mut sleep = pin!(sleep_until(tokio::time::Instant::from_std(
@@ -259,7 +265,10 @@ impl Driver {
             )
         };
         let (hooks, verdict) = match decided {
-            Some((hooks, verdicts)) => (hooks, verdicts.sum()),
+            Some((hooks, verdicts)) => {
+                self.shell.observer.on_decided(self.key, &verdicts);
+                (hooks, verdicts.sum())
+            }
             None => (Vec::new(), refusal()),
         };
         let deciding = std::mem::replace(&mut self.modules, Modules::Ready(hooks));
@@ -280,6 +289,9 @@ impl Driver {
     }
 
     fn on_event(&mut self, call: &Call, event: CallEvent) {
+        if let Some(inputs) = self.inputs.take() {
+            self.shell.observer.on_begun(self.key, inputs);
+        }
         self.shell
             .observer
             .on_call(self.key, call.summary(), &event);

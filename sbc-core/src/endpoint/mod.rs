@@ -18,4 +18,4 @@ pub use hooks::{HOOK_DEADLINE, Verdicts, run_start_hooks};
 #[cfg(feature = "testing")]
 pub(crate) use opening::Opening;
 pub use rehearsal::{Fate, Rehearsal, Stage, rehearse};
-pub use shell::{Endpoint, EndpointConfig, Observer};
+pub use shell::{CallInputs, Endpoint, EndpointConfig, Observer};

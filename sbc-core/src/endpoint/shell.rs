@@ -2,15 +2,17 @@
 
 use super::core::{EndpointCore, Route};
 use super::driver::{self, Beginning, mailbox};
+use super::hooks::Verdicts;
 use super::opening::Opening;
-use crate::Entropy;
 use crate::b2bua::{CallEvent, CallKey, CallSummary, Command, Input};
 use crate::ports::{MediaEvent, MediaEvents, MediaPlane, PolicyEngine, SessionId};
 use crate::quota::{Full, Slot, Way};
 use crate::sip::{HeaderName, Method, StatusCode};
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, Now, SystemClock};
 use crate::transport::{ConnectionId, Flow, Incoming, Transmit, TransportEvents, Transports};
 use crate::ua::TcpRefusals;
+use crate::{Entropy, Seed};
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -20,8 +22,30 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+/// What a call began with: all that its decision came from, so that it can be made once more
+/// ([`super::rehearse`]) and be explained.
+#[derive(Clone)]
+pub struct CallInputs {
+    /// The INVITE as the call had it: its topmost Via carries `received` and `rport`.
+    pub invite: Bytes,
+    /// The way it came.
+    pub flow: Flow,
+    /// When.
+    pub at: Now,
+    /// What decided.
+    pub policy: Arc<dyn PolicyEngine>,
+    /// What the call's randomness began with.
+    pub seed: Seed,
+}
+
 /// Hears what calls do: for log, metrics and the API. Called on calls' tasks: must not block.
 pub trait Observer: Send + Sync {
+    /// A call begins with this; [`CallEvent::Started`] follows at once.
+    fn on_begun(&self, _key: CallKey, _inputs: CallInputs) {}
+
+    /// The modules of a call decided.
+    fn on_decided(&self, _key: CallKey, _verdicts: &Verdicts) {}
+
     /// Something happened to a call; `call` is as it stands now.
     fn on_call(&self, key: CallKey, call: &CallSummary, event: &CallEvent);
 
@@ -340,22 +364,29 @@ impl Endpoint {
     ) {
         let inner = &self.0;
         let key = CallKey(inner.next_key.fetch_add(1, Ordering::Relaxed));
-        let entropy = {
-            let mut seed = inner.entropy.lock().unwrap_or_else(PoisonError::into_inner);
-            seed.split()
+        let seed = {
+            let mut entropy = inner.entropy.lock().unwrap_or_else(PoisonError::into_inner);
+            entropy.seed()
         };
-        let opening = Opening::draw(entropy);
+        let opening = Opening::draw(seed.entropy());
         let begun = core.begin(key, &opening.tag, &incoming.message);
         let (sender, receiver) = mailbox();
         inner.calls().insert(key, sender.clone());
         drop(core);
+        let inputs = CallInputs {
+            invite: incoming.message.to_bytes(),
+            flow: incoming.flow,
+            at: inner.clock.now(),
+            policy,
+            seed,
+        };
         let incoming = Box::new(incoming);
         let beginning = Beginning {
             key,
             opening,
+            inputs,
             shares_call_id: begun.is_shared,
             incoming,
-            policy,
             slot,
             sender,
             receiver,

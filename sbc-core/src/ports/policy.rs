@@ -6,6 +6,7 @@ use crate::net::Network;
 use crate::quota::{Quota, Quotas};
 use crate::sip::{Message, Method};
 use crate::transport::Flow;
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,12 @@ pub trait PolicyEngine: Send + Sync {
 
     /// Those of the trunk that a request comes from, where it comes from one.
     fn origin(&self, request: &RequestFacts<'_>) -> Option<&Quota>;
+
+    /// Itself, for whoever knows which engine it may be and wants to ask it more than this; nothing
+    /// for one that lends from another.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
 
     /// What shall be done with a request that begins a call; `entropy` chooses among targets that
     /// share calls by weight.
