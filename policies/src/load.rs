@@ -68,6 +68,12 @@ impl Loaded {
         &self.config
     }
 
+    /// What the files say.
+    #[cfg(test)]
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
     /// Leaves everything aside but the recording server, the log, HTTP and `drain`. A file without
     /// recording server is an error then.
     #[must_use]

@@ -33,6 +33,11 @@ const SHAPE: &str = "expected { env: NAME } or { file: PATH }";
 pub struct Secret(Box<str>);
 
 impl Secret {
+    /// A text that nothing shall show.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The secret itself: for the one place that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {

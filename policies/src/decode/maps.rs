@@ -5,7 +5,7 @@ use crate::include;
 use crate::limits;
 use crate::maps::{Map, Maps, read_table};
 use crate::problem::{About, Problem, Source};
-use crate::schema::{Pattern, Spanned};
+use crate::schema::{Pattern, Secret, Spanned};
 use crate::template::{Scope, Template};
 use crate::tree::{Data, Entry, Node, Position};
 use crate::visit::{self, MapView, Report};
@@ -99,6 +99,8 @@ fn file(report: &mut Report, entry: &Entry) -> Option<HashMap<Box<str>, Arc<str>
             return None;
         }
     };
+    // A reload compares what was read, and shows none of it.
+    report.read_elsewhere(path.at, &Secret::of(&text));
     match read_table(text.strip_prefix('\u{feff}').unwrap_or(&text)) {
         Ok(table) => Some(table),
         Err((line, message)) => {

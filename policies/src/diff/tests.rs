@@ -172,6 +172,27 @@ fn a_secret_in_a_file_counts_by_what_was_read() {
 }
 
 #[test]
+fn a_map_in_a_file_counts_by_what_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("map.csv");
+    let text = format!(
+        "version: 1\nmaps: {{ m: {{ file: '{}' }} }}\n",
+        file.display()
+    );
+    let read = |line: &str| {
+        std::fs::write(&file, line).unwrap();
+        let loaded = crate::Loaded::from_text("test", &text);
+        loaded
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .document()
+            .clone()
+    };
+    let (one, again, two) = (read("a,1\n"), read("a,1\n"), read("a,2\n"));
+    assert_eq!(told(&one, &again), Vec::<String>::new());
+    assert_eq!(told(&one, &two), ["maps.m.file: *** -> ***"]);
+}
+
+#[test]
 fn long_values_are_cut_and_control_characters_are_spelled_out() {
     let change = changes("a: 1", &format!("a: {}", "x".repeat(1000)));
     let length = "a: 1 -> ...".len() + limits::CHANGE;
