@@ -1,9 +1,11 @@
 //! The program `sbc`: what it prints, how it ends, what it says to whom when it is told to end.
 
 use crate::border::{CALLEE, CALLER, INSIDE, OUTSIDE, RECORDER, Setup, http};
+use crate::manager::Manager;
 use crate::peers::plain::{Dialog, Plain};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
+use crate::stage::establish;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -55,17 +57,7 @@ impl Running {
     }
 
     fn call(&mut self) -> Dialog {
-        let mut call = self.caller.dialog("4930123456");
-        let offer = self.caller.sdp(4000);
-        self.caller.send(&mut call, "INVITE", "", &offer);
-        let invite = self.callee.expect("INVITE");
-        let answer = self.callee.sdp(4002);
-        self.callee.reply(&invite, "200 OK", "", &answer);
-        let ok = self.caller.expect("200");
-        call.established(&ok);
-        self.caller.send(&mut call, "ACK", "", "");
-        self.callee.expect("ACK");
-        call
+        establish(&mut self.caller, &mut self.callee)
     }
 
     fn hang_up(&mut self, call: &mut Dialog) {
@@ -163,26 +155,11 @@ fn a_second_sigterm_ends_it_at_once() {
 
 #[test]
 fn the_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notify");
-    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut setup = Setup::to(format!("sip:{CALLEE}"));
-    setup.port = block(2);
-    let file = folder.path().join("sbc.yaml");
-    std::fs::write(&file, setup.yaml()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sbc"));
-    command.arg("run").arg("--config").arg(&file);
-    let process = Process::start(command.env("NOTIFY_SOCKET", &path));
-    let told = || {
-        let mut buffer = [0; 200];
-        let length = socket.recv(&mut buffer).expect("it tells");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
-    assert_eq!(told(), "READY=1");
-    process.terminate();
-    assert_eq!(told(), "STOPPING=1");
-    assert_eq!(ended(process).0, Some(0));
+    let manager = Manager::start(PATIENCE);
+    assert_eq!(manager.told(), "READY=1");
+    manager.process.terminate();
+    assert_eq!(manager.told(), "STOPPING=1");
+    assert_eq!(ended(manager.process).0, Some(0));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::border::{CALLEE, CALLER, OUTSIDE, Setup, http};
 use crate::peers::plain::{Dialog, Plain};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
+use crate::stage::establish;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -73,16 +74,7 @@ impl Running {
     }
 
     fn call(&mut self) -> Dialog {
-        let mut call = self.caller.dialog("4930123456");
-        let offer = self.caller.sdp(4000);
-        self.caller.send(&mut call, "INVITE", "", &offer);
-        let invite = self.callee.expect("INVITE");
-        let answer = self.callee.sdp(4002);
-        self.callee.reply(&invite, "200 OK", "", &answer);
-        let ok = self.caller.expect("200");
-        call.established(&ok);
-        self.caller.send(&mut call, "ACK", "", "");
-        self.callee.expect("ACK");
+        let call = establish(&mut self.caller, &mut self.callee);
         // The list hears of the answer after both parties do.
         let api = self.api;
         self.process.wait_until("answered", PATIENCE, || {

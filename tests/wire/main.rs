@@ -7,6 +7,7 @@ mod control;
 mod explained;
 mod flows;
 mod large;
+mod manager;
 mod mistakes;
 mod peers;
 mod probe;

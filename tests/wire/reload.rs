@@ -2,9 +2,11 @@
 //! `sbc reload`.
 
 use crate::border::{CALLEE, CALLER, OUTSIDE, Setup, http, metric, post};
+use crate::manager::Manager;
 use crate::peers::plain::{Dialog, Plain, Text};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
+use crate::stage::{media_socket, port};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -32,17 +34,6 @@ struct Call {
     caller: Dialog,
     ways: [SocketAddr; 2],
     invite: Text,
-}
-
-fn media_socket(ip: Ipv4Addr) -> UdpSocket {
-    let socket = UdpSocket::bind((ip, 0)).expect("loopback has ports");
-    let patience = Some(Duration::from_secs(10));
-    socket.set_read_timeout(patience).expect("is valid");
-    socket
-}
-
-fn port(socket: &UdpSocket) -> u16 {
-    socket.local_addr().expect("it is bound").port()
 }
 
 impl Running {
@@ -528,28 +519,13 @@ fn a_recording_server_without_a_file_says_that_there_is_nothing_to_reload() {
 
 #[test]
 fn the_service_manager_is_told_when_a_reload_begins_and_ends() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("notify");
-    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut setup = Setup::to(format!("sip:{CALLEE}"));
-    setup.port = block(2);
-    let file = folder.path().join("sbc.yaml");
-    std::fs::write(&file, setup.yaml()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sbc"));
-    command.arg("run").arg("--config").arg(&file);
-    let process = Process::start(command.env("NOTIFY_SOCKET", &path));
-    let told = || {
-        let mut buffer = [0; 200];
-        let length = socket.recv(&mut buffer).expect("it tells");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
-    assert_eq!(told(), "READY=1");
-    process.hang_up();
-    let begun = told();
+    let manager = Manager::start(PATIENCE);
+    assert_eq!(manager.told(), "READY=1");
+    manager.process.hang_up();
+    let begun = manager.told();
     let time = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
     assert!(time.is_some_and(|t| t.parse::<u64>().is_ok()), "{begun}");
-    let ended = told();
+    let ended = manager.told();
     assert!(ended.starts_with("READY=1\nSTATUS="), "{ended}");
     assert!(ended.contains("unchanged"), "{ended}");
 }

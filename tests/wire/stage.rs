@@ -108,13 +108,28 @@ impl Stage {
     }
 }
 
-fn media_socket(ip: Ipv4Addr) -> UdpSocket {
+pub(crate) fn media_socket(ip: Ipv4Addr) -> UdpSocket {
     let socket = UdpSocket::bind((ip, 0)).expect("loopback has ports");
     let patience = Some(Duration::from_secs(10));
     socket.set_read_timeout(patience).expect("is valid");
     socket
 }
 
-fn port(socket: &UdpSocket) -> u16 {
+pub(crate) fn port(socket: &UdpSocket) -> u16 {
     socket.local_addr().expect("it is bound").port()
+}
+
+/// A call between two phones that has been answered and acknowledged.
+pub(crate) fn establish(caller: &mut Plain, callee: &mut Plain) -> Dialog {
+    let mut call = caller.dialog("4930123456");
+    let offer = caller.sdp(4000);
+    caller.send(&mut call, "INVITE", "", &offer);
+    let invite = callee.expect("INVITE");
+    let answer = callee.sdp(4002);
+    callee.reply(&invite, "200 OK", "", &answer);
+    let ok = caller.expect("200");
+    call.established(&ok);
+    caller.send(&mut call, "ACK", "", "");
+    callee.expect("ACK");
+    call
 }
