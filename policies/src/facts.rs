@@ -323,7 +323,7 @@ fn uri_part<'u>(uri: &'u Uri, part: &Part) -> Option<Cow<'u, str>> {
     match part {
         Part::User => match uri.scheme {
             Scheme::Other(_) => None,
-            _ => user(uri).map(Cow::Borrowed),
+            _ => user(uri).map(|user| meant(user, is_number(uri))),
         },
         Part::Host => uri.host.as_ref().map(|host| host.to_string().into()),
         Part::Port => uri.port.map(|port| port.to_string().into()),
@@ -339,9 +339,79 @@ fn uri_part<'u>(uri: &'u Uri, part: &Part) -> Option<Cow<'u, str>> {
     }
 }
 
+/// Whether the user is a telephone number: of a `tel:` URI, or said to be one (`user=phone`).
+fn is_number(uri: &Uri) -> bool {
+    uri.scheme == Scheme::Tel
+        || uri
+            .param("user")
+            .is_some_and(|v| v.eq_ignore_ascii_case("phone"))
+}
+
+/// The user as whoever receives it will read it, so that no spelling gets past a condition: escapes
+/// of characters that need none are undone (RFC 3261 §19.1.4), and a number is without its visual
+/// separators (RFC 3966 §5.1.1). What must be escaped stays so: the text can stand in a URI.
+fn meant(user: &str, is_number: bool) -> Cow<'_, str> {
+    let number_ends = user.find(';').unwrap_or(user.len());
+    let separates = |n: usize, b: u8| is_number && n < number_ends && b"-.()".contains(&b);
+    let bytes = user.as_bytes();
+    if !bytes.contains(&b'%') && !bytes.iter().enumerate().any(|(n, b)| separates(n, *b)) {
+        return Cow::Borrowed(user);
+    }
+    let mut out = String::with_capacity(user.len());
+    let mut letters = user.char_indices();
+    while let Some((n, letter)) = letters.next() {
+        let is_hex = |hex: &&str| hex.bytes().all(|b| b.is_ascii_hexdigit());
+        let escaped = user
+            .get(n + 1..n + 3)
+            .filter(|_| letter == '%')
+            .filter(is_hex);
+        let plain = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let plain = plain.filter(|b| b.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(b));
+        match plain {
+            Some(plain) => {
+                letters.nth(1);
+                if !separates(n, plain) {
+                    out.push(char::from(plain));
+                }
+            }
+            None if u8::try_from(letter).is_ok_and(|b| separates(n, b)) => {}
+            None => out.push(letter),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// The user part without password; nothing where it is empty.
 pub(crate) fn user(uri: &Uri) -> Option<&str> {
     let user = uri.user.as_deref()?;
     let bare = user.split(':').next().unwrap_or(user);
     (!bare.is_empty()).then_some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_read_as_whoever_receives_it_reads_it() {
+        for (uri, wanted) in [
+            ("sip:%30900123@x", "0900123"),
+            ("sip:%2b49%2E1@x", "+49.1"),
+            ("sip:%61nonymous@x", "anonymous"),
+            ("sip:0-900-123@x", "0-900-123"),
+            ("sip:0-900(12)3@x;user=phone", "0900123"),
+            ("tel:0(900)12.3;phone-context=a-b", "0900123"),
+            ("tel:+49-157-99912", "+4915799912"),
+            // What must stay escaped, and what is no escape.
+            ("sip:a%40b@x", "a%40b"),
+            ("sip:a%3cb@x", "a%3cb"),
+        ] {
+            let uri = Uri::parse(uri).unwrap_or_else(|e| panic!("{uri}: {e}"));
+            let user = uri_part(&uri, &Part::User);
+            assert_eq!(user.as_deref(), Some(wanted), "{uri}");
+        }
+        for (user, wanted) in [("%", "%"), ("%4", "%4"), ("%+1", "%+1"), ("%zz1", "%zz1")] {
+            assert_eq!(meant(user, false), wanted);
+        }
+    }
 }

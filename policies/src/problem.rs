@@ -11,6 +11,7 @@
 use crate::limits;
 use crate::secret::{self, Concealed};
 use crate::tree::{Node, Position};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -223,11 +224,29 @@ fn place(path: &str) -> String {
     }
 }
 
+/// Without what a terminal would obey instead of showing it: control characters, and those that
+/// turn the direction of writing. Each becomes one that is as wide.
+fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        let turns = matches!(
+            c,
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        );
+        turns || c.is_control() && c != '\t'
+    };
+    if text.contains(obeyed) {
+        text.replace(obeyed, "\u{fffd}").into()
+    } else {
+        text.into()
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.warning { "warning: " } else { "" };
         let Some(at) = self.at else {
-            return write!(f, "{}: {kind}{}", self.source.name, self.message());
+            let text = format!("{}: {kind}{}", self.source.name, self.message());
+            return f.write_str(&printable(&text));
         };
         writeln!(
             f,
@@ -235,7 +254,7 @@ impl fmt::Display for Problem {
             self.source.name,
             at.line,
             at.column,
-            self.message()
+            printable(&self.message())
         )?;
         let (line, shown) = self.source.line(at);
         let (line, column) = window(&line, shown.column as usize);
@@ -243,10 +262,10 @@ impl fmt::Display for Problem {
         let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
         let rest = line.chars().count().saturating_sub(column - 1);
         let length = (shown.length as usize).clamp(1, rest.max(1));
-        writeln!(f, "{:5} | {line}", at.line)?;
+        writeln!(f, "{:5} | {}", at.line, printable(&line))?;
         write!(f, "      | {indent}{}", "^".repeat(length))?;
         if !self.hint.is_empty() {
-            write!(f, " {}", self.hint)?;
+            write!(f, " {}", printable(&self.hint))?;
         }
         Ok(())
     }

@@ -201,6 +201,15 @@ impl Template {
         self.pieces.iter().any(is_one)
     }
 
+    /// Commas in the text itself, not in what expressions make of a call.
+    pub(crate) fn commas(&self) -> usize {
+        let texts = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.matches(',').count()),
+            _ => None,
+        });
+        texts.sum()
+    }
+
     /// The text for a call.
     pub(crate) fn render(&self, facts: &Facts<'_>) -> Result<String, RenderError> {
         self.render_with(&|field| facts.value(field).map(Cow::into_owned))

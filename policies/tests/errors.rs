@@ -132,3 +132,16 @@ proptest! {
         printed(&text);
     }
 }
+
+#[test]
+fn no_error_text_commands_the_terminal() {
+    let text = "profiles: { \"a\\e[31m\": { extends: \"\\u202e\\e[2J\" } }\n# \u{202e}\nroutes: \u{202e}\n";
+    let said = match Loaded::from_text("sbc.yaml", text).map(|l| l.compile(&fake::Fake::default()))
+    {
+        Ok(Err(errors)) | Err(errors) => errors.to_string(),
+        Ok(Ok(_)) => panic!("it is refused"),
+    };
+    let obeyed = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!said.contains(obeyed), "{said:?}");
+    assert!(said.contains('\u{fffd}'), "{said:?}");
+}

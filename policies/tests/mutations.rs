@@ -73,10 +73,20 @@ fn of_a_thousand_mistakes_at_least_95_percent_are_told_with_their_line_and_nothi
 /// one value, or one in what the other leaves out.
 fn is_apart(one: &Mistake, others: &[&Mistake]) -> bool {
     others.iter().all(|other| {
+        let hides = is_below(one, other) || is_below(other, one);
         let (one, other) = (&one.at, &other.at);
         let touch = one.start < other.end + 200 && other.start < one.end + 200;
-        !touch
+        !touch && !hides
     })
+}
+
+/// Whether a mistake is in what hangs below the line of another: an unknown key is not looked into.
+fn is_below(inner: &Mistake, outer: &Mistake) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = FULL.lines().skip(outer.line - 1);
+    let own = lines.next().map_or(0, indent);
+    let below = lines.take_while(|line| line.trim().is_empty() || indent(line) > own);
+    (outer.line + 1..=outer.line + below.count()).contains(&inner.line)
 }
 
 /// Whether an offset is in a line that is not of the top level.

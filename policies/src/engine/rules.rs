@@ -67,7 +67,7 @@ impl HeaderRules {
             .act(facts, message),
         };
         if let Err(why) = &done {
-            tracing::warn!(profile = &*self.profile, ?verb, why, "header rule left out");
+            tracing::warn!(profile = &*self.profile, rule = %verb, why, "header rule left out");
         }
         done
     }
@@ -120,7 +120,38 @@ impl MessageRules for HeaderRules {
 fn value(name: &HeaderName, template: &Template, facts: &Facts<'_>) -> Result<String, String> {
     let value = template.render(facts).map_err(|e| e.to_string())?;
     check(name, &value)?;
+    if holds_addresses(name) {
+        addresses(&value, template.commas())?;
+    }
     Ok(value)
+}
+
+/// Headers of addresses that somebody may believe.
+fn holds_addresses(name: &HeaderName) -> bool {
+    matches!(
+        name,
+        HeaderName::PAssertedIdentity | HeaderName::PPreferredIdentity | HeaderName::Diversion
+    ) || name.as_str().eq_ignore_ascii_case("Remote-Party-ID")
+}
+
+/// Each value is an address, and there are no more of them than the template says by itself
+/// (`commas`): what a caller wrote brings none along.
+fn addresses(value: &str, commas: usize) -> Result<(), String> {
+    for part in split_list(value) {
+        NameAddr::parse(part).map_err(|e| e.to_string())?;
+    }
+    count(value, commas)
+}
+
+fn count(value: &str, commas: usize) -> Result<(), String> {
+    let values = split_list(value).count();
+    if values > commas + 1 {
+        return Err(format!(
+            "{values} addresses where the rule makes {}",
+            commas + 1
+        ));
+    }
+    Ok(())
 }
 
 fn check(name: &HeaderName, value: &str) -> Result<(), String> {
@@ -193,7 +224,11 @@ impl Replacement<'_> {
         let new = new.map_err(|e| e.to_string())?;
         let whole = found.get_match();
         let (before, behind) = (&value[..whole.start()], &value[whole.end()..]);
-        Ok(Some(format!("{before}{new}{behind}")))
+        let new = format!("{before}{new}{behind}");
+        if holds_addresses(self.name) {
+            count(&new, self.with.commas())?;
+        }
+        Ok(Some(new))
     }
 }
 
@@ -211,4 +246,28 @@ fn remove_prefix(start: &str, message: &mut Message) {
 /// A prefix never means what a rule may not name, nor what a request must have.
 fn is_removable(name: &HeaderName) -> bool {
     !header::is_protected(name) && !matches!(name, HeaderName::From | HeaderName::To)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_caller_wrote_brings_no_address_along() {
+        for (value, commas, is_fine) in [
+            ("<sip:7001@pbx.example>", 0, true),
+            (
+                "\"Bob, the builder\" <sip:7001@pbx.example>;screen=yes",
+                0,
+                true,
+            ),
+            ("<sip:1@pbx.example>, <tel:+4930123>", 1, true),
+            ("<sip:admin@evil>, <sip:x@pbx.example>", 0, false),
+            ("<sip:admin@pbx.example> <sip:1@pbx.example>", 0, false),
+            ("<sip:@pbx.example>", 0, false),
+            ("nobody", 0, false),
+        ] {
+            assert_eq!(addresses(value, commas).is_ok(), is_fine, "{value}");
+        }
+    }
 }

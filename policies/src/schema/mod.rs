@@ -28,6 +28,7 @@ use sbc_core::sip::HeaderName;
 use sbc_core::transport::UdpMax;
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -334,6 +335,25 @@ pub enum Verb {
     RemovePrefix(Box<str>),
     /// In each value, another text in the place of what the expression finds.
     Replace(HeaderName, Pattern, Template),
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(name, to) => write!(f, "set {} to \"{}\"", name.as_str(), to.source()),
+            Self::Add(name, to) => write!(f, "add {} to \"{}\"", name.as_str(), to.source()),
+            Self::Remove(name) => write!(f, "remove {}", name.as_str()),
+            Self::RemovePrefix(start) => write!(f, "remove {start}*"),
+            Self::Replace(name, pattern, with) => {
+                let (found, with) = (pattern.source(), with.source());
+                write!(
+                    f,
+                    "replace {} match \"{found}\" with \"{with}\"",
+                    name.as_str()
+                )
+            }
+        }
+    }
 }
 
 /// A condition over a request: all parts must hold.

@@ -11,7 +11,7 @@
 //! do not) is switched off: port 0 and its first format alone (RFC 3264 §6, §8.2), out of every
 //! group (RFC 9143 §7).
 
-use super::media::payload_type_of;
+use super::media::{payload_type_of, static_type};
 use super::session::attribute;
 use super::{Codec, MediaView, Sdp};
 
@@ -162,7 +162,9 @@ impl CodecPolicy {
     /// An offer as it may cross. Filtering it again changes nothing.
     #[must_use]
     pub fn offer(&self, sdp: Sdp) -> Filtered {
-        filter(sdp, &|_, codec| self.choice.takes(codec), self)
+        // A payload type that nothing maps cannot be judged.
+        let takes = |_, codec: &Codec| &*codec.name != "?" && self.choice.takes(codec);
+        filter(sdp, &takes, self)
     }
 
     /// An answer as it may cross: with what is left of the offer, in the order of who answers, who
@@ -208,7 +210,9 @@ fn filter(sdp: Sdp, takes: &dyn Fn(usize, &Codec) -> bool, policy: &CodecPolicy)
         }
         let mut left = media.codecs();
         if policy.choice != CodecChoice::All {
-            left = kept(left, &|codec| takes(index, codec));
+            let unclear = mapped_twice(&media);
+            let is_clear = |codec: &Codec| unclear & (1 << codec.payload_type) == 0;
+            left = kept(left, &|codec| is_clear(codec) && takes(index, codec));
         }
         verdicts.push(verdict(&media, &left, policy));
         codecs.push(Some(left));
@@ -232,6 +236,28 @@ fn is_judged(media: &MediaView<'_>) -> bool {
     let mut parts = media.protocol().split('/');
     let off = media.port() == 0 && media.attribute("bundle-only").is_none();
     medium && !off && parts.any(|part| part.eq_ignore_ascii_case("RTP"))
+}
+
+/// The payload types, as bits, that are mapped to two codecs, the static mapping of RFC 3551
+/// counted: which of them a peer believes is not known.
+fn mapped_twice(media: &MediaView<'_>) -> u128 {
+    let mut names: [Option<&str>; 128] = [None; 128];
+    let mut unclear = 0;
+    let is_map = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("rtpmap");
+    for (_, value) in media.attributes().filter(is_map) {
+        let (format, codec) = value.trim_start().split_once(' ').unwrap_or((value, ""));
+        let Some(pt) = payload_type_of(format.trim()) else {
+            continue;
+        };
+        let name = codec.trim().split('/').next().unwrap_or_default();
+        let slot = &mut names[usize::from(pt)];
+        let before = slot.or_else(|| static_type(pt).map(|(name, ..)| name));
+        if before.is_some_and(|before| !before.eq_ignore_ascii_case(name)) {
+            unclear |= 1 << pt;
+        }
+        *slot = Some(name);
+    }
+    unclear
 }
 
 /// The codecs that stay; none at all where none of them can carry the medium.

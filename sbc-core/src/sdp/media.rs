@@ -322,7 +322,7 @@ fn rtpmap(mapping: &str) -> Option<(&str, u32, u8)> {
 }
 
 /// RFC 3551 §6, tables 4 and 5.
-fn static_type(payload_type: u8) -> Option<(&'static str, u32, u8)> {
+pub(super) fn static_type(payload_type: u8) -> Option<(&'static str, u32, u8)> {
     Some(match payload_type {
         0 => ("PCMU", 8000, 1),
         3 => ("GSM", 8000, 1),

@@ -409,3 +409,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_payload_type_that_means_two_codecs_or_none_crosses_under_no_choice() {
+    let head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n";
+    for (lines, wanted) in [
+        (
+            "m=audio 4000 RTP/AVP 8 8 0\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:8 PCMU/8000\r\n",
+            "0",
+        ),
+        ("m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 PCMA\r\n", "0"),
+        ("m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:8 G729/8000\r\n", "0"),
+        (
+            "m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:8 pcma/8000\r\na=rtpmap:8 PCMA/8000\r\n",
+            "0 8",
+        ),
+    ] {
+        for policy in [drop(&["g722"]), keep(&["pcmu", "pcma", "g729"])] {
+            let (_, text) = offered(&policy, &format!("{head}{lines}"));
+            assert!(
+                text.contains(&format!("RTP/AVP {wanted}\r\n")),
+                "{lines}{text}"
+            );
+        }
+    }
+}
