@@ -135,7 +135,8 @@ proptest! {
 
 #[test]
 fn no_error_text_commands_the_terminal() {
-    let text = "profiles: { \"a\\e[31m\": { extends: \"\\u202e\\e[2J\" } }\n# \u{202e}\nroutes: \u{202e}\n";
+    let text = "profiles: { \"a\\e[31m\": { extends: \"\\u202e\\e[2J\" } }\n\
+                # \u{202e}\nroutes: \u{202e}\n";
     let said = match Loaded::from_text("sbc.yaml", text).map(|l| l.compile(&fake::Fake::default()))
     {
         Ok(Err(errors)) | Err(errors) => errors.to_string(),

@@ -1,8 +1,8 @@
 //! Why a request fares as it does: the engine that decides about live calls, run again with
 //! somebody listening. Nothing of it is on the path of live calls.
 //!
-//! [`Engine::explain`](crate::Engine::explain) rehearses the request (`sbc_core::endpoint::rehearse`) under a policy that
-//! is the engine itself, with its targets and header rules watched, and adds what the engine did
+//! [`Engine::explain`](crate::Engine::explain) rehearses the request
+//! (`sbc_core::endpoint::rehearse`) under a policy that is the engine itself, with its targets and header rules watched, and adds what the engine did
 //! not have to look at: the trunks that nearly match, the routes that are not taken, where the
 //! values of the profile come from.
 
