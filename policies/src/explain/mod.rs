@@ -2,9 +2,9 @@
 //! somebody listening. Nothing of it is on the path of live calls.
 //!
 //! [`Engine::explain`](crate::Engine::explain) rehearses the request
-//! (`sbc_core::endpoint::rehearse`) under a policy that is the engine itself, with its targets and header rules watched, and adds what the engine did
-//! not have to look at: the trunks that nearly match, the routes that are not taken, where the
-//! values of the profile come from.
+//! (`sbc_core::endpoint::rehearse`) under a policy that is the engine itself, with its targets and
+//! header rules watched, and adds what the engine did not have to look at: the trunks that nearly
+//! match, the routes that are not taken, where the values of the profile come from.
 
 mod cases;
 mod compare;
