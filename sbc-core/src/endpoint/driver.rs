@@ -10,9 +10,9 @@ use crate::limits;
 use crate::ports::{CallHooks, MediaCmd, PolicyEngine, SessionId, Verdict};
 use crate::quota::Slot;
 use crate::sip::Message;
-use crate::time::{Clock, Instant};
+use crate::time::{Clock, Instant, Now};
 use crate::transport::{Incoming, Target, resolve};
-use crate::{Entropy, Probe};
+use crate::{Entropy, Probe, Seed};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -28,14 +28,28 @@ pub(super) fn mailbox() -> (Sender<Input>, Receiver<Input>) {
 pub(super) struct Beginning {
     pub(super) key: CallKey,
     pub(super) opening: Opening,
-    /// With the policy of the moment when its INVITE arrived.
-    pub(super) inputs: CallInputs,
+    /// Of the opening.
+    pub(super) seed: Seed,
+    /// The policy of the moment when its INVITE arrived.
+    pub(super) policy: Arc<dyn PolicyEngine>,
     pub(super) shares_call_id: bool,
     pub(super) incoming: Box<Incoming>,
     /// Its place among the calls of the box.
     pub(super) slot: Slot,
     pub(super) sender: Sender<Input>,
     pub(super) receiver: Receiver<Input>,
+}
+
+impl Beginning {
+    fn inputs(&self, at: Now) -> CallInputs {
+        CallInputs {
+            invite: self.incoming.message.to_bytes(),
+            flow: self.incoming.flow,
+            at,
+            policy: Arc::clone(&self.policy),
+            seed: self.seed,
+        }
+    }
 }
 
 type Hooks = Vec<Box<dyn CallHooks>>;
@@ -69,18 +83,19 @@ struct Driver {
 
 /// Runs a call to its end.
 pub(super) async fn run(shell: Arc<Inner>, beginning: Beginning) {
+    let inputs = beginning.inputs(shell.clock.now());
     let Beginning {
         key,
         opening: Opening { tag, id, entropy },
         shares_call_id,
         incoming,
-        inputs,
+        policy,
         slot,
         sender,
         mut receiver,
+        ..
     } = beginning;
     let call_id: Box<str> = incoming.message.call_id().unwrap_or_default().into();
-    let policy = Arc::clone(&inputs.policy);
     let mut driver = Driver {
         shell,
         key,

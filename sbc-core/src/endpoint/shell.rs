@@ -373,18 +373,12 @@ impl Endpoint {
         let (sender, receiver) = mailbox();
         inner.calls().insert(key, sender.clone());
         drop(core);
-        let inputs = CallInputs {
-            invite: incoming.message.to_bytes(),
-            flow: incoming.flow,
-            at: inner.clock.now(),
-            policy,
-            seed,
-        };
         let incoming = Box::new(incoming);
         let beginning = Beginning {
             key,
+            seed,
+            policy,
             opening,
-            inputs,
             shares_call_id: begun.is_shared,
             incoming,
             slot,
