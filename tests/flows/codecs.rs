@@ -1,7 +1,9 @@
 //! Codec policy: what an offer loses on its way, in which order it arrives, what an answer may
 //! hold, and what is refused.
 
-use crate::world::{ALICE, BOB, INSIDE, Run, World, border, each_network, secs, to_bob};
+use crate::world::{
+    ALICE, BOB, INSIDE, Run, World, border, each_network, raw_invite, secs, to_bob,
+};
 use sbc_core::sdp::{CodecChoice, CodecName, CodecPolicy, Sdp};
 use sbc_core::sip::{HeaderName, Message};
 use sbc_core::testing::{Act, Answering, End, Fixed, NodeId, Placed, Route, Say, Spelling};
@@ -273,13 +275,7 @@ fn video_without_a_codec_that_may_cross_is_closed_and_the_call_goes_on() {
              m=audio 22334 RTP/AVP 0 8\nm=video 6024 RTP/AVP 107 108\n\
              a=rtpmap:107 H264/90000\na=rtpmap:108 VP8/90000\n"
         );
-        let length = sdp.len() + sdp.lines().count();
-        let text = format!(
-            "INVITE sip:bob@{INSIDE} SIP/2.0\nVia: SIP/2.0/UDP {ALICE};branch=z9hG4bKraw1;rport\n\
-             Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag=a1\nTo: <sip:bob@{INSIDE}>\n\
-             Call-ID: raw1@alice.example\nCSeq: 1 INVITE\nContact: <sip:alice@{ALICE}>\n\
-             Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}"
-        );
+        let text = raw_invite(ALICE, INSIDE, &sdp);
         let caller = world.alice;
         world.sim.send_raw(caller, INSIDE, Transport::Udp, &text);
         world.sim.finish();

@@ -1,6 +1,6 @@
 //! IPv6 on both legs, and on one.
 
-use crate::world::{World, secs};
+use crate::world::{World, raw_invite, secs};
 use sbc_core::sdp::Sdp;
 use sbc_core::sip::{HeaderName, Host, Message};
 use sbc_core::testing::{Answering, End, Fixed, Link, PhoneCall, Placed, Route, Sim};
@@ -15,14 +15,19 @@ const FOUR: [&str; 4] = ["10.1.0.1", "198.51.100.1", "10.1.0.10", "198.51.100.20
 
 /// The SBC's addresses inside and outside, Alice's and Bob's.
 fn world(seed: u64, [inside, outside, alice, bob]: [&str; 4], route: Route) -> World {
-    let mut sim = Sim::seed(seed);
-    if seed > 0 {
-        sim.set_link(Link::BAD);
-    }
     let policy = Fixed::new()
         .realm("inside", inside)
         .realm("outside", outside)
         .otherwise(route);
+    of_policy(seed, policy, [alice, bob])
+}
+
+/// Over a network that misbehaves, from seed 1 on; with Alice's address and Bob's.
+fn of_policy(seed: u64, policy: Fixed, [alice, bob]: [&str; 2]) -> World {
+    let mut sim = Sim::seed(seed);
+    if seed > 0 {
+        sim.set_link(Link::BAD);
+    }
     let sbc = sim.add_sbc(policy);
     let (alice, bob) = (sim.add_phone("alice", alice), sim.add_phone("bob", bob));
     World {
@@ -169,26 +174,15 @@ fn sides_without_a_family_in_common_get_488_and_a_warning_that_says_so() {
 }
 
 /// Both realms have both families.
-fn both(seed: u64, [alice, bob]: [&str; 2], route: Route) -> World {
+fn both(seed: u64, phones: [&str; 2], route: Route) -> World {
     let [inside, outside, ..] = FOUR;
-    let mut sim = Sim::seed(seed);
-    if seed > 0 {
-        sim.set_link(Link::BAD);
-    }
     let policy = Fixed::new()
         .realm("inside", inside)
         .and_at(INSIDE)
         .realm("outside", outside)
         .and_at(OUTSIDE)
         .otherwise(route);
-    let sbc = sim.add_sbc(policy);
-    let (alice, bob) = (sim.add_phone("alice", alice), sim.add_phone("bob", bob));
-    World {
-        sim,
-        sbc,
-        alice,
-        bob,
-    }
+    of_policy(seed, policy, phones)
 }
 
 #[test]
@@ -283,13 +277,7 @@ fn a_line_of_another_family_than_the_first_is_closed_and_the_others_go_on() {
         "v=0\no=- 1 1 IN IP4 {alice}\ns=-\nt=0 0\nm=audio 22334 RTP/AVP 0\nc=IN IP4 {alice}\n\
          m=video 6024 RTP/AVP 107\nc=IN IP6 2001:db8::1\na=rtpmap:107 H263-1998/90000\n"
     );
-    let length = sdp.len() + sdp.lines().count();
-    let text = format!(
-        "INVITE sip:bob@{inside} SIP/2.0\nVia: SIP/2.0/UDP {alice};branch=z9hG4bKraw1;rport\n\
-         Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag=a1\nTo: <sip:bob@{inside}>\n\
-         Call-ID: raw1@alice.example\nCSeq: 1 INVITE\nContact: <sip:alice@{alice}>\n\
-         Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}"
-    );
+    let text = raw_invite(alice, inside, &sdp);
     let caller = world.alice;
     world.sim.send_raw(caller, inside, Transport::Udp, &text);
     world.sim.finish();

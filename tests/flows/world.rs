@@ -113,6 +113,18 @@ pub(crate) fn rtp(sdp: &Sdp) -> Option<SocketAddr> {
     (media.port() != 0).then(|| SocketAddr::new(ip, media.port()))
 }
 
+/// An INVITE of Alice's to Bob with this description, as a text of its own.
+pub(crate) fn raw_invite(alice: &str, sbc: &str, sdp: &str) -> String {
+    // Each line gets its CR on the way.
+    let length = sdp.len() + sdp.lines().count();
+    format!(
+        "INVITE sip:bob@{sbc} SIP/2.0\nVia: SIP/2.0/UDP {alice};branch=z9hG4bKraw1;rport\n\
+         Max-Forwards: 70\nFrom: <sip:alice@alice.example>;tag=a1\nTo: <sip:bob@{sbc}>\n\
+         Call-ID: raw1@alice.example\nCSeq: 1 INVITE\nContact: <sip:alice@{alice}>\n\
+         Content-Type: application/sdp\nContent-Length: {length}\n\n{sdp}"
+    )
+}
+
 impl World {
     /// All calls go to Bob.
     pub(crate) fn new(seed: u64) -> Self {

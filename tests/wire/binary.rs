@@ -1,11 +1,11 @@
 //! The program `sbc`: what it prints, how it ends, what it says to whom when it is told to end.
 
-use crate::border::{CALLEE, CALLER, INSIDE, OUTSIDE, RECORDER, Setup, http};
+use crate::border::{CALLEE, INSIDE, OUTSIDE, RECORDER, Setup, http};
 use crate::manager::Manager;
 use crate::peers::plain::{Dialog, Plain};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
-use crate::stage::establish;
+use crate::stage::{establish, phones};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -34,12 +34,8 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut setup: Setup, drain: &str) -> Self {
-        let callee = Plain::udp(CALLEE, "bob");
-        let mut caller = Plain::udp(CALLER, "alice");
-        setup.callee = format!("sip:{}", callee.sip);
-        setup.port = block(4);
-        caller.sbc = Some((OUTSIDE, setup.port).into());
+    fn start(setup: Setup, drain: &str) -> Self {
+        let (mut setup, caller, callee) = phones(setup);
         let api = local(setup.port + 2);
         setup.more = format!("drain: {drain}\nobserve: {{ api: \"{api}\" }}\n");
         let folder = tempfile::tempdir().expect("a folder of its own can be made");

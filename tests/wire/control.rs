@@ -1,10 +1,10 @@
 //! The commands that talk to a running daemon, and what the daemon makes of them.
 
-use crate::border::{CALLEE, CALLER, OUTSIDE, Setup, http};
+use crate::border::{CALLEE, Setup, http};
 use crate::peers::plain::{Dialog, Plain};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
-use crate::stage::establish;
+use crate::stage::{establish, phones};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,11 +43,7 @@ struct Running {
 
 impl Running {
     fn start() -> Self {
-        let callee = Plain::udp(CALLEE, "bob");
-        let mut caller = Plain::udp(CALLER, "alice");
-        let mut setup = Setup::to(format!("sip:{}", callee.sip));
-        setup.port = block(4);
-        caller.sbc = Some((OUTSIDE, setup.port).into());
+        let (mut setup, caller, callee) = phones(Setup::to(""));
         let api = local(setup.port + 2);
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         let cdr = folder.path().join("cdr.jsonl");

@@ -6,7 +6,7 @@ use crate::manager::Manager;
 use crate::peers::plain::{Dialog, Plain, Text};
 use crate::peers::ports::{block, local};
 use crate::peers::process::Process;
-use crate::stage::{media_socket, port};
+use crate::stage::{media_socket, phones, port};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
@@ -39,11 +39,7 @@ struct Call {
 impl Running {
     /// What goes inwards says `X-Policy: p0`, and each call leaves a CDR.
     fn start() -> Self {
-        let callee = Plain::udp(CALLEE, "bob");
-        let mut caller = Plain::udp(CALLER, "alice");
-        let mut setup = Setup::to(format!("sip:{}", callee.sip));
-        setup.port = block(4);
-        caller.sbc = Some((OUTSIDE, setup.port).into());
+        let (mut setup, caller, callee) = phones(Setup::to(""));
         let (api, metrics) = (local(setup.port + 2), local(setup.port + 3));
         let folder = tempfile::tempdir().expect("a folder of its own can be made");
         let cdr = folder.path().join("cdr.jsonl").display().to_string();

@@ -1,7 +1,8 @@
 //! A caller, the SBC and a callee, and how far every flow goes the same way.
 
-use crate::border::{Border, CALLEE, CALLER, Setup};
+use crate::border::{Border, CALLEE, CALLER, OUTSIDE, Setup};
 use crate::peers::plain::{Dialog, Plain, Text};
+use crate::peers::ports::block;
 use sbc_core::transport::Transport;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
@@ -132,4 +133,15 @@ pub(crate) fn establish(caller: &mut Plain, callee: &mut Plain) -> Dialog {
     caller.send(&mut call, "ACK", "", "");
     callee.expect("ACK");
     call
+}
+
+/// A caller and a callee for `sbc run`, and what its file says of them: the listeners' port and the
+/// one behind it are for SIP, the next two for HTTP.
+pub(crate) fn phones(mut setup: Setup) -> (Setup, Plain, Plain) {
+    let callee = Plain::udp(CALLEE, "bob");
+    let mut caller = Plain::udp(CALLER, "alice");
+    setup.callee = format!("sip:{}", callee.sip);
+    setup.port = block(4);
+    caller.sbc = Some((OUTSIDE, setup.port).into());
+    (setup, caller, callee)
 }
